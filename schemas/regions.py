@@ -1,0 +1,51 @@
+"""Regions and how they roll up: township, county, city, province.
+
+A region is either a mainland code (GB/T 2260 county of six digits, with the three digits of a township behind it where
+known) or, elsewhere, a path of one to four names from the province down: ``US-IL/Chicago/60609``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, StringConstraints
+
+_MAINLAND = re.compile(r"^[1-9]\d{5}(\d{3}|\d{6})?$")
+
+
+class Rollup(NamedTuple):
+    """A region's code at each level; None where the region does not go that deep."""
+
+    province: str
+    city: str | None
+    county: str | None
+    township: str | None
+
+
+@lru_cache(maxsize=65536)
+def roll_up(region: str) -> Rollup:
+    """The codes of every level above and including `region`.
+
+    >>> roll_up("621002101")
+    Rollup(province='62', city='6210', county='621002', township='621002101')
+    """
+    if _MAINLAND.match(region):
+        township = region[:9] if len(region) > 6 else None
+        return Rollup(region[:2], region[:4], region[:6], township)
+    names = region.split("/")
+    levels = ["/".join(names[: depth + 1]) if depth < len(names) else None for depth in range(4)]
+    return Rollup(region.split("/")[0], *levels[1:])
+
+
+def check_region(region: str) -> str:
+    """Raises ValueError unless `region` has one of the two forms."""
+    if region.isdigit() and not _MAINLAND.match(region):
+        raise ValueError("a mainland region is a county code of 6 digits, or a township code of 9 or 12")
+    if not all(name.strip() for name in region.split("/")) or region.count("/") > 3:
+        raise ValueError("a region path has one to four names, none of them empty")
+    return region
+
+
+Region = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(check_region)]

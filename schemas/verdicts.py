@@ -1,0 +1,71 @@
+"""lab.verdicts.v1: a sample and its results joined, concluded, and revised as later reports come in."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.regions import Region
+from schemas.values import (
+    Contract,
+    Domain,
+    Identifier,
+    Measure,
+    Outcome,
+    Party,
+    Plan,
+    Stage,
+    Targeting,
+    Text,
+    Timestamp,
+)
+
+
+class FailedItem(Contract):
+    """An item that failed, as the deciding report gave it."""
+
+    item: Text
+    item_class: Identifier | None = None
+    value: Decimal | str | None = None
+    unit: Text | None = None
+    limit: Decimal | None = None
+    limit_low: Decimal | None = None
+    limit_kind: str | None = None
+    basis: Text | None = None
+
+
+class Verdict(Contract):
+    """The standing of one sample. A later message has a higher revision and replaces the earlier ones.
+
+    `revision` counts the events about this sample and its results that led here, so that it is the same whatever the
+    order in which they arrived. `outcome` is absent where nothing stands any more: withdrawn, or the sample voided.
+    """
+
+    sample_id: Identifier
+    revision: int = Field(ge=1)
+    status: Literal["concluded", "revised", "withdrawn", "voided"]
+    outcome: Outcome | None
+    measure: Measure = Field(description="what a failure counts as: the three are never mixed")
+    previous_outcome: Outcome | None = None
+    counted_on: date | None = Field(description="the day of Asia/Shanghai whose counts this sample moves")
+    concluded_at: Timestamp | None = Field(description="when the deciding report was issued")
+    report_no: Identifier | None = None
+    report_revision: int | None = None
+    retest: bool = False
+    lab_id: Identifier | None = None
+    items: int = Field(ge=0, description="how many items the deciding report has")
+    failed_items: tuple[FailedItem, ...] = ()
+    domain: Domain
+    plan: Plan
+    targeting: Targeting
+    category: tuple[Text, ...]
+    product_name: Text
+    producer: Party | None = None
+    sampled_party: Party | None = None
+    region: Region
+    stage: Stage
+    sampled_at: Timestamp
+    source: Identifier = Field(description="who reported; for the simulator it says synthetic")
