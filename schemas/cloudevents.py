@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 on Kafka: binary mode (``ce_*`` headers), structured mode (one JSON envelope), and plain JSON bodies."""
+"""CloudEvents 1.0 on Kafka: binary mode (``ce_*`` headers), structured mode (one envelope), and plain JSON bodies."""
 
 from __future__ import annotations
 

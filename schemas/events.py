@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from schemas.values import Contract, Identifier
 
@@ -16,7 +16,9 @@ class Event(Contract):
     """
 
     source: Identifier | None = Field(None, description="Who sends: the CloudEvents source, for example /lims/qy-01")
-    event_id: Identifier | None = Field(None, description="Unique at its source: the CloudEvents id")
+    event_id: Identifier | None = Field(
+        None, validation_alias=AliasChoices("event_id", "id"), description="Unique at its source: the CloudEvents id"
+    )
 
     #: The fields that hold times of the event, which must lie between the year 2000 and the arrival.
     TIMES: ClassVar[tuple[str, ...]] = ()

@@ -1,4 +1,4 @@
-"""qualification.deltas.v1 and qualification.rates.v1: counts that verdicts move, and the rates that follow from them."""
+"""qualification.deltas.v1 and qualification.rates.v1: counts that verdicts move, and the rates that follow."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class Receipt(Contract):
 
     receipt_id: Identifier = Field(description="topic, partition and offset of the event")
     outcome: ReceiptOutcome = Field(
-        description="accepted; duplicate: taken before, changes nothing; parked: waits for its sample; rejected: not taken"
+        description="accepted; duplicate: changes nothing; parked: waits for its sample; rejected: not taken"
     )
     source: Identifier
     event_id: Identifier | None = None

@@ -36,7 +36,7 @@ def roll_up(region: str) -> Rollup:
         return Rollup(region[:2], region[:4], region[:6], township)
     names = region.split("/")
     levels = ["/".join(names[: depth + 1]) if depth < len(names) else None for depth in range(4)]
-    return Rollup(region.split("/")[0], *levels[1:])
+    return Rollup(names[0], *levels[1:])
 
 
 def check_region(region: str) -> str:
