@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
@@ -12,9 +13,11 @@ from schemas.topics import TOPICS
 from schemas.values import Contract, Party
 from schemas.verdicts import FailedItem
 
-_TRAVELLING: tuple[type[Contract], ...] = tuple(contract for topic in TOPICS for contract in topic.contracts)
+_NESTED: tuple[type[Contract], ...] = (Item, FailedItem, Party)
 #: Every contract that a path may begin with, by name.
-ROOTS: Final[dict[str, type[Contract]]] = {root.__name__: root for root in (*_TRAVELLING, Item, FailedItem, Party)}
+ROOTS: Final[dict[str, type[Contract]]] = {
+    root.__name__: root for root in chain(*(topic.contracts for topic in TOPICS), _NESTED)
+}
 
 
 def _bare(annotation: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -29,7 +29,8 @@ class FailedItem(Contract):
 
     item: Text
     item_class: Identifier | None = None
-    value: Decimal | str | None = None
+    # left to right, as in Item: a decimal travels as text and must come back as a decimal
+    value: Annotated[Decimal | str, Field(union_mode="left_to_right")] | None = None
     unit: Text | None = None
     limit: Decimal | None = None
     limit_low: Decimal | None = None

@@ -22,12 +22,61 @@ from schemas.ssd2 import (
 )
 from schemas.values import Domain, ItemVerdict, Outcome, Party, Plan, Stage, Targeting
 
-EXPORT_COLUMNS = """抽样编号 报告分类 样品名称 样品规格 标识生产企业名称 标识生产企业地址 被抽样单位名称 被抽样单位省
-    省(被抽样单位) 食品大类 食品亚类 食品次亚类 食品细类 任务来源 检验项目 检验结果 结果单位 结果判定 检验依据 判定依据
-    最小允许限 最大允许限 检验机构名称 报告书编号 收检日期 报告日期 抽样时间 抽样人员 抽样数量 备样数量 样品批号 生产日期
-    商标 结论""".split()
-SSD2_NAMES = """sampId progType sampPoint sampArea sampMatCode paramCode resVal resUnit resLOD resLOQ evalLowLimit
-    evalHighLimit evalCode sampY sampM sampD resType""".split()
+EXPORT_COLUMNS = [
+    "抽样编号",
+    "报告分类",
+    "样品名称",
+    "样品规格",
+    "标识生产企业名称",
+    "标识生产企业地址",
+    "被抽样单位名称",
+    "被抽样单位省",
+    "省(被抽样单位)",
+    "食品大类",
+    "食品亚类",
+    "食品次亚类",
+    "食品细类",
+    "任务来源",
+    "检验项目",
+    "检验结果",
+    "结果单位",
+    "结果判定",
+    "检验依据",
+    "判定依据",
+    "最小允许限",
+    "最大允许限",
+    "检验机构名称",
+    "报告书编号",
+    "收检日期",
+    "报告日期",
+    "抽样时间",
+    "抽样人员",
+    "抽样数量",
+    "备样数量",
+    "样品批号",
+    "生产日期",
+    "商标",
+    "结论",
+]
+SSD2_NAMES = [
+    "sampId",
+    "progType",
+    "sampPoint",
+    "sampArea",
+    "sampMatCode",
+    "paramCode",
+    "resVal",
+    "resUnit",
+    "resLOD",
+    "resLOQ",
+    "evalLowLimit",
+    "evalHighLimit",
+    "evalCode",
+    "sampY",
+    "sampM",
+    "sampD",
+    "resType",
+]
 
 
 @pytest.mark.parametrize("column", EXPORT_COLUMNS)
