@@ -1,0 +1,156 @@
+"""Reads dead letters, and sends them once more to where they came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from schemas.cloudevents import claimed_identity
+from schemas.topics import DEAD_LETTERS, MAX_MESSAGE_BYTES
+from services.cli.publishing import BrokerNotReady
+
+#: Headers that the services added: the reason for the dead letter, and the place where a forwarded event first lay.
+#: That place must not go along: the answer would be taken for a repeat of the first one.
+_ADDED = ("dlq_", "sw_")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One dead letter. partition and offset say where it lies; `why` holds its dlq_* headers, without the prefix."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    why: dict[str, str]
+
+    @property
+    def origin(self) -> str:
+        """The topic it came from."""
+        return self.why.get("topic") or self.topic.removesuffix(".dlq")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The letter's row in a list, as a JSON object."""
+        return {
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "when": self.why.get("arrived_at"),
+            "field": self.why.get("field"),
+            "reason": self.why.get("reason"),
+            "source": claimed_identity(self.headers, self.value)[0],
+        }
+
+
+def letter_of(record: Any) -> Letter:
+    """A record of a dead-letter topic, with its own headers and the added ones told apart."""
+    why = {name.removeprefix("dlq_"): (content or b"").decode(errors="replace") for name, content in record.headers}
+    return Letter(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        tuple((name, content or b"") for name, content in record.headers if not name.startswith(_ADDED)),
+        {name: text for name, text in why.items() if f"dlq_{name}" in dict(record.headers)},
+    )
+
+
+def dead_letter_topic(name: str) -> str:
+    """The dead-letter topic that is meant by its own name or that of its topic. Raises ValueError."""
+    names = [topic.name for topic in DEAD_LETTERS]
+    for candidate in (name, f"{name}.dlq"):
+        if candidate in names:
+            return candidate
+    raise ValueError(f"{name} is not a topic with dead letters; those are {', '.join(names)}")
+
+
+def read_letters(bootstrap: str, topics: Iterable[str]) -> Iterator[Letter]:
+    """Every letter that lies in the topics now, partition by partition in order of arrival."""
+    with closing(_consumer(bootstrap)) as consumer:
+        places = [TopicPartition(topic, number) for topic in topics for number in _partitions(consumer, topic)]
+        consumer.assign(places)
+        first, end = consumer.beginning_offsets(places), consumer.end_offsets(places)
+        left = {place for place in places if first[place] < end[place]}
+        consumer.assign(sorted(left))
+        for place in left:
+            consumer.seek(place, first[place])
+        while left:
+            for place, records in consumer.poll(timeout_ms=500).items():
+                yield from (letter_of(record) for record in records if record.offset < end[place])
+            # by position: the last offsets may hold no record
+            left = {place for place in left if consumer.position(place) < end[place]}
+
+
+def read_letter(bootstrap: str, topic: str, partition: int, offset: int) -> Letter | None:
+    """The letter at one place, or None where there is none (any more)."""
+    with closing(_consumer(bootstrap)) as consumer:
+        place = TopicPartition(topic, partition)
+        if partition not in _partitions(consumer, topic):
+            return None
+        consumer.assign([place])
+        first, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
+        if not first <= offset < end:
+            return None
+        consumer.seek(place, offset)
+        while consumer.position(place) <= offset:
+            for record in consumer.poll(timeout_ms=500, max_records=1).get(place, []):
+                return letter_of(record) if record.offset == offset else None
+        return None
+
+
+def replay_letters(bootstrap: str, letters: Iterable[Letter]) -> tuple[int, int]:
+    """Sends each letter's message to the topic it came from; returns how many were sent and how many left out.
+
+    Left out are repeats of the same message, which earlier replays may have left behind, and messages with neither key
+    nor value, which no client can send.
+    """
+    futures: list[Any] = []
+    seen: set[bytes] = set()
+    left_out = 0
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap,
+        client_id="samplewatch-dlq",
+        acks="all",
+        linger_ms=5,
+        max_request_size=MAX_MESSAGE_BYTES + 64 * 1024,
+        allow_auto_create_topics=False,
+    )
+    with closing(producer):
+        for letter in letters:
+            # a digest of the message, since letters can be very large
+            message = hashlib.sha256(repr((letter.origin, letter.key, letter.headers)).encode())
+            message.update(letter.value or b"")
+            if message.digest() in seen or letter.key is letter.value is None:
+                left_out += 1
+                continue
+            seen.add(message.digest())
+            futures.append(producer.send(letter.origin, letter.value, letter.key, headers=list(letter.headers)))
+        for future in futures:
+            future.get(timeout=60)
+    return len(futures), left_out
+
+
+def _partitions(consumer: KafkaConsumer, topic: str) -> set[int]:
+    partitions = consumer.partitions_for_topic(topic)
+    if not partitions:
+        raise BrokerNotReady(f"there is no topic {topic}; `samplewatch topics create` makes the topics")
+    return set(partitions)
+
+
+def _consumer(bootstrap: str) -> KafkaConsumer:
+    return KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        client_id="samplewatch-dlq",
+        enable_auto_commit=False,
+        allow_auto_create_topics=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=100,
+    )
