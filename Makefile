@@ -24,4 +24,7 @@ lock: $(STAMP) ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --generate-hashes \
 	  --no-emit-index-url --no-header --python-version 3.11 --output-file requirements.lock
 
-.PHONY: help setup lock
+schemas: $(STAMP) ## write schemas/generated anew
+	@$(BIN)/python -m schemas.generate
+
+.PHONY: help setup lock schemas

@@ -48,11 +48,11 @@ class Verdict(Contract):
     sample_id: Identifier
     revision: int = Field(ge=1)
     status: Literal["concluded", "revised", "withdrawn", "voided"]
-    outcome: Outcome | None
+    outcome: Outcome | None = None
     measure: Measure = Field(description="what a failure counts as: the three are never mixed")
-    previous_outcome: Outcome | None = None
-    counted_on: date | None = Field(description="the day of Asia/Shanghai whose counts this sample moves")
-    concluded_at: Timestamp | None = Field(description="when the deciding report was issued")
+    first_outcome: Outcome | None = Field(None, description="what the earliest report concluded; differs if overturned")
+    counted_on: date | None = Field(None, description="the day of Asia/Shanghai whose counts this sample moves")
+    concluded_at: Timestamp | None = Field(None, description="when the deciding report was issued")
     report_no: Identifier | None = None
     report_revision: int | None = None
     retest: bool = False

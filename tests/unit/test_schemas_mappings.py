@@ -11,16 +11,8 @@ from schemas import mappings
 from schemas.paths import ROOTS, field_type, value_at
 from schemas.results import Item
 from schemas.samr_dictionary import RESULT_FIELDS, SAMPLE_FIELDS, NotCarried
-from schemas.ssd2 import (
-    EVAL_CODE,
-    PROG_TYPE,
-    SAMP_STRATEGY,
-    SSD2_ELEMENTS,
-    VERDICT_OF_EVAL_CODE,
-    limits_of,
-    result_of,
-)
-from schemas.values import Domain, ItemVerdict, Outcome, Party, Plan, Stage, Targeting
+from schemas.ssd2 import SSD2_ELEMENTS, VERDICT_OF_EVAL_CODE
+from schemas.values import Domain, ItemVerdict, Outcome, Party, Plan, Stage
 
 EXPORT_COLUMNS = [
     "抽样编号",
@@ -58,36 +50,11 @@ EXPORT_COLUMNS = [
     "商标",
     "结论",
 ]
-SSD2_NAMES = [
-    "sampId",
-    "progType",
-    "sampPoint",
-    "sampArea",
-    "sampMatCode",
-    "paramCode",
-    "resVal",
-    "resUnit",
-    "resLOD",
-    "resLOQ",
-    "evalLowLimit",
-    "evalHighLimit",
-    "evalCode",
-    "sampY",
-    "sampM",
-    "sampD",
-    "resType",
-]
 
 
 @pytest.mark.parametrize("column", EXPORT_COLUMNS)
 def test_every_required_column_of_the_export_is_mapped(column: str) -> None:
     assert column in mappings.SAMR_COLUMNS
-
-
-def test_every_required_ssd2_element_is_mapped_once() -> None:
-    names = [element.name for element in SSD2_ELEMENTS]
-    assert set(SSD2_NAMES) <= set(names)
-    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize(
@@ -162,40 +129,6 @@ def test_a_problem_of_risk_monitoring_is_not_called_unqualified() -> None:
     assert mappings.samr_of_verdict("fail", "problem") == "问题项"
     assert mappings.samr_of_verdict("fail", "qualification") == "不合格项"
     assert mappings.samr_of_outcome("fail", "problem") == "问题样品"
-
-
-def test_ssd2_codes_cover_the_vocabularies() -> None:
-    assert set(EVAL_CODE) == set(get_args(ItemVerdict))
-    assert set(PROG_TYPE) == set(get_args(Plan))
-    assert set(SAMP_STRATEGY) == set(get_args(Targeting))
-    assert all(VERDICT_OF_EVAL_CODE[EVAL_CODE[verdict]] == verdict for verdict in ("pass", "fail", "inconclusive"))
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (Decimal("0.03"), ("VAL", Decimal("0.03"))),
-        ("<LOD", ("LOD", None)),
-        ("未检出", ("LOD", None)),
-        ("<0.01", ("LOD", None)),
-        ("<LOQ", ("LOQ", None)),
-        ("阴性", ("BIN", None)),
-    ],
-)
-def test_ssd2_result_type(value: Decimal | str, expected: tuple[str, Decimal | None]) -> None:
-    assert result_of(Item(item="毒死蜱", value=value, verdict="pass")) == expected
-
-
-def test_ssd2_result_of_an_untested_item_is_empty() -> None:
-    assert result_of(Item(item="毒死蜱", verdict="untested")) == (None, None)
-
-
-def test_ssd2_puts_a_single_limit_into_the_low_one() -> None:
-    single = Item(item="铅", value=1, limit=2, limit_kind="max", verdict="pass")
-    both = Item(item="水分", value=5, limit_low=3, limit=8, limit_kind="range", verdict="pass")
-    assert limits_of(single) == (2, None)
-    assert limits_of(both) == (3, 8)
-    assert limits_of(Item(item="毒死蜱", value=1, verdict="inconclusive")) == (None, None)
 
 
 @pytest.mark.parametrize("path", ["Nothing.name", "Item.nothing", "Party.name.deeper", "SampleTaken.category.first"])
