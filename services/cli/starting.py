@@ -38,7 +38,7 @@ class _NotReadyError(click.ClickException):
 def start_instance(directory: Path, *, detach: bool, services: Sequence[str] | None) -> None:
     """Returns when everything is ready if it ran before or with detach; else when the instance has been stopped."""
     if not os.environ.get("SAMPLEWATCH_KAFKA"):
-        _download(directory)
+        _download()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     supervisor: subprocess.Popen[bytes] | None = None
@@ -60,7 +60,7 @@ def start_instance(directory: Path, *, detach: bool, services: Sequence[str] | N
         raise
 
 
-def _download(directory: Path) -> None:
+def _download() -> None:
     from deploy.embedded.jars import DownloadError, classpath
 
     try:
@@ -118,7 +118,9 @@ def _wait_until_ready(directory: Path, supervisor: subprocess.Popen[bytes] | Non
     shown: set[str] = set()
     while True:
         if supervisor is not None and (status := supervisor.poll()) is not None:
-            return _after_early_end(directory, status)
+            if status == _EXIT_ALREADY_RUNNING and _owned(directory):
+                raise click.ClickException(f"another `up` has just started {directory}; run it again")
+            raise _not_ready(directory, ["supervisor"], f"ended with exit status {status}")
         elapsed = time.monotonic() - started
         state = read_state(directory)
         if supervisor is not None and state is not None and state["pid"] != supervisor.pid:
@@ -162,12 +164,6 @@ def _broken(state: dict[str, Any]) -> tuple[str, str] | None:
         if service["exit"] is not None:
             return name, f"ended with exit status {service['exit']}"
     return None
-
-
-def _after_early_end(directory: Path, status: int) -> dict[str, Any]:
-    if status == _EXIT_ALREADY_RUNNING and _owned(directory):
-        raise click.ClickException(f"another `samplewatch up` has just started {directory}; run it again")
-    raise _not_ready(directory, ["supervisor"], f"ended with exit status {status}")
 
 
 def _not_ready(directory: Path, names: Sequence[str], reason: str) -> _NotReadyError:
