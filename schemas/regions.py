@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, StringConstraints
 
-_MAINLAND = re.compile(r"^[1-9]\d{5}(\d{3}|\d{6})?$")
+_MAINLAND = re.compile(r"[1-9][0-9]{5}([0-9]{3}|[0-9]{6})?")
 
 
 class Rollup(NamedTuple):
@@ -31,7 +31,7 @@ def roll_up(region: str) -> Rollup:
     >>> roll_up("621002101")
     Rollup(province='62', city='6210', county='621002', township='621002101')
     """
-    if _MAINLAND.match(region):
+    if _MAINLAND.fullmatch(region):
         township = region[:9] if len(region) > 6 else None
         return Rollup(region[:2], region[:4], region[:6], township)
     names = region.split("/")
@@ -41,10 +41,10 @@ def roll_up(region: str) -> Rollup:
 
 def check_region(region: str) -> str:
     """Raises ValueError unless `region` has one of the two forms."""
-    if region.isdigit() and not _MAINLAND.match(region):
+    if region.isdigit() and not _MAINLAND.fullmatch(region):
         raise ValueError("a mainland region is a county code of 6 digits, or a township code of 9 or 12")
-    if not all(name.strip() for name in region.split("/")) or region.count("/") > 3:
-        raise ValueError("a region path has one to four names, none of them empty")
+    if not all(name and name == name.strip() for name in region.split("/")) or region.count("/") > 3:
+        raise ValueError("a region path has one to four names, none of them empty or with space around it")
     return region
 
 

@@ -13,6 +13,8 @@ from schemas.values import Contract, Identifier, ItemVerdict, LimitKind, LongTex
 
 #: The spellings of "below the detection or quantification limit" that laboratories use.
 BELOW_LIMIT = frozenset({"<LOD", "<LOQ", "ND", "N.D.", "未检出"})
+#: Words by which programs say that they have no number; as a value they say nothing of the sample.
+_NO_NUMBER = frozenset({"nan", "snan", "inf", "infinity"})
 
 
 class Item(Contract):
@@ -44,10 +46,12 @@ class Item(Contract):
 
     @field_validator("value")
     @classmethod
-    def _number_not_below_lod(cls, value: Decimal | str | None, info: ValidationInfo) -> Decimal | str | None:
+    def _sound_number(cls, value: Decimal | str | None, info: ValidationInfo) -> Decimal | str | None:
         lod = info.data.get("lod")
         if lod is not None and isinstance(value, Decimal) and value < lod:
             raise ValueError("a value below the detection limit carries no number: report <LOD")
+        if isinstance(value, str) and value.strip().lstrip("+-").lower() in _NO_NUMBER:
+            raise ValueError("is not a number; leave it out where there is none")
         return value
 
     @field_validator("limit_kind")

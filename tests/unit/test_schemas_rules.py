@@ -66,6 +66,8 @@ def test_a_value_is_a_number_or_words(value: object) -> None:
         ({"value": None}, "cannot pass without a value"),
         ({"value": None, "verdict": "fail"}, "cannot fail without a value"),
         ({"value": ""}, "at least 1 character"),
+        ({"value": "NaN"}, "is not a number"),
+        ({"value": "-Infinity"}, "is not a number"),
         ({"verdict": "maybe"}, "Input should be 'pass'"),
     ],
 )

@@ -26,7 +26,9 @@ def test_a_region_rolls_up(region: str, levels: tuple[str | None, ...]) -> None:
     assert tuple(roll_up(check_region(region))) == levels
 
 
-@pytest.mark.parametrize("region", ["62", "6210", "021002", "62100210", "A//B", "/A", "A/ ", "A/B/C/D/E"])
+@pytest.mark.parametrize(
+    "region", ["62", "6210", "021002", "62100210", "A//B", "/A", "A/ ", "A/B/C/D/E", "621002\n", " A"]
+)
 def test_a_region_that_is_neither_code_nor_path_is_refused(region: str) -> None:
     with pytest.raises(ValueError, match=r"a mainland region is|a region path has"):
         check_region(region)
