@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from schemas.events import Event
 from schemas.regions import Region
-from schemas.values import Contract, Domain, Identifier, LongText, Plan, Text, Timestamp
+from schemas.values import Contract, Domain, Identifier, LongText, Measure, Plan, Text, Timestamp
 from schemas.verdicts import FailedItem
 
 AlertKind = Literal["failed_sample", "hotspot", "overdue", "rate_drop", "lab_integrity"]
@@ -46,6 +46,7 @@ class AlertEvent(Contract):
     area: Region
     domain: Domain
     plan: Plan
+    measure: Measure
     sample_id: Identifier
     product_name: Text
     producer: Text | None = None

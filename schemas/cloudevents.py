@@ -57,7 +57,8 @@ def _text(headers: Mapping[str, bytes | None], name: str) -> str | None:
 
 def _member(body: Mapping[str, Any], name: str) -> str | None:
     value = body.get(name)
-    return value if isinstance(value, str) and value else None
+    # JSON can spell half a surrogate pair, which is no character and cannot be sent on
+    return value.encode(errors="replace").decode() if isinstance(value, str) and value else None
 
 
 def parse_object(value: bytes) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""The rates stage: deltas in, each touched cell's rates out. Every cell has one owner: its partition of the deltas.
+
+A delta says which days of a cell have moved. The counts themselves are read back from where they were applied with the
+verdicts, so a delta that comes twice, late or from before a rollback can't make a rate wrong.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
+from redis.asyncio import Redis
+
+from schemas.qualification import Delta
+from schemas.topics import DELTAS, RATES
+from services.lab_results import store
+from services.lab_results.counts import Counts
+from services.lab_results.cuts import Cell
+from services.lab_results.rates import rate_of
+from services.runtime.calendar import day_number, day_of, moment_of
+from services.runtime.inner import InnerTopic
+from services.runtime.intake import Input, Taken
+from services.runtime.messages import event_message
+from services.runtime.stage import Changes, Record
+
+SERVICE = "lab_results"
+#: The daily counts of each touched cell.
+Touched = dict[Cell, dict[int, Counts]]
+
+
+class RatesStage:
+    """Publishes a cell's rates when its counts have moved: once a batch, the latest last."""
+
+    name = "rates"
+    topics = (DELTAS.name,)
+
+    def __init__(self) -> None:
+        self._deltas = InnerTopic(DELTAS, TypeAdapter(Delta), SERVICE)
+        self._daily: dict[int, Touched] = defaultdict(dict)
+
+    def decode(self, records: Sequence[Record]) -> list[Input]:
+        """Reads deltas."""
+        return self._deltas.decode(records)
+
+    async def load(self, redis: Redis, partition: int, inputs: Sequence[Input]) -> Touched:
+        """Reads the moved days of the touched cells; the other days are remembered from the time before."""
+        moved: dict[Cell, set[int]] = defaultdict(set)
+        for item in inputs:
+            if isinstance(item, Taken):
+                moved[Cell.parse(item.event.cell)].update(day_number(day.day) for day in item.event.days)
+        remembered = self._daily[partition]
+        known = {cell: days for cell, days in moved.items() if cell in remembered}
+        for cell, days in (await store.read_days(redis, known)).items():
+            kept = {day: counts for day, counts in remembered[cell].items() if day not in known[cell]}
+            remembered[cell] = kept | days
+        new = [cell for cell in moved if cell not in remembered]
+        remembered.update(zip(new, await store.read_daily(redis, new), strict=True))
+        return {cell: remembered[cell] for cell in moved}
+
+    def fold(self, state: Touched, partition: int, inputs: Sequence[Input], version: int) -> Changes:
+        """The rates of every touched cell, as of the day on which the last delta came."""
+        changes = Changes()
+        self._deltas.fold(changes, inputs, lambda item: None)
+        if not inputs:
+            return changes
+        as_of = day_of(moment_of(inputs[-1].record.timestamp))
+        for cell, daily in state.items():
+            rate = rate_of(cell, daily, as_of)
+            event_id = f"{cell.key}:{partition}:{version}"
+            changes.messages.append(event_message(RATES, partition, cell.key, rate, event_id=event_id, service=SERVICE))
+        return changes
+
+    def forget(self, partition: int) -> None:
+        """Counts may have moved while another worker owned the cells."""
+        self._daily.pop(partition, None)

@@ -1,0 +1,126 @@
+"""The lab stage: results and samples in; verdicts, counts, receipts and dead letters out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+from redis.asyncio import Redis
+
+from schemas.qualification import Delta
+from schemas.results import RESULT_EVENT
+from schemas.sampling import Sample
+from schemas.topics import DELTAS, LAB_RESULTS, SAMPLES, VERDICTS
+from schemas.verdicts import Verdict
+from services.lab_results import counts, domain, store
+from services.lab_results.counts import Increments
+from services.lab_results.cuts import PUBLISHED
+from services.lab_results.domain import EMPTY, Dossier
+from services.runtime.answers import Answer
+from services.runtime.inner import InnerTopic
+from services.runtime.intake import Input, Intake, Taken, fold_intake
+from services.runtime.marks import content_mark, mark_of
+from services.runtime.messages import event_message
+from services.runtime.partitioning import home_of
+from services.runtime.settings import PARTITIONS
+from services.runtime.stage import Changes, Record
+
+SERVICE = "lab_results"
+Dossiers = dict[str, Dossier]
+
+
+class LabStage:
+    """Joins results to samples, concludes verdicts, and moves the counts of the cells."""
+
+    name = store.STAGE
+    topics = (LAB_RESULTS.name, SAMPLES.name)
+
+    def __init__(self) -> None:
+        self._intake = Intake(LAB_RESULTS, RESULT_EVENT, SERVICE)
+        self._samples = InnerTopic(SAMPLES, TypeAdapter(Sample), SERVICE)
+
+    def decode(self, records: Sequence[Record]) -> list[Input]:
+        """Reads results from outside, or samples."""
+        reader = self._intake if records[0].topic == LAB_RESULTS.name else self._samples
+        return reader.decode(records)
+
+    async def load(self, redis: Redis, partition: int, inputs: Sequence[Input]) -> Dossiers:
+        """The dossiers of the samples that the inputs are about."""
+        return await store.load_dossiers(
+            redis, partition, (item.event.sample_id for item in inputs if isinstance(item, Taken))
+        )
+
+    def fold(self, state: Dossiers, partition: int, inputs: Sequence[Input], version: int) -> Changes:
+        """Adds each input to its sample's dossier; publishes verdicts that changed and moves what they count."""
+        dossiers = dict(state)
+        changes = Changes()
+        increments: Increments = defaultdict(Counter)
+
+        def settle(sample_id: str, before: Dossier, after: Dossier) -> None:
+            if after is before:
+                return
+            dossiers[sample_id] = after
+            was, now = domain.verdict_of(before), domain.verdict_of(after)
+            if now is not None and not same_verdict(was, now):
+                counts.move(increments, was, now)
+                changes.messages.append(
+                    event_message(
+                        VERDICTS,
+                        partition,
+                        sample_id,
+                        now,
+                        event_id=f"{sample_id}:{now.revision}",
+                        service=SERVICE,
+                        time=now.concluded_at,
+                    )
+                )
+
+        def take(item: Taken) -> Answer:
+            event = item.event
+            before = dossiers.get(event.sample_id, EMPTY)
+            mark = mark_of(item.source, item.event_id)
+            after, answer = domain.take(before, event, item.source, mark, content_mark(event))
+            settle(event.sample_id, before, after)
+            return answer
+
+        def register(item: Taken) -> None:
+            sample: Sample = item.event
+            before = dossiers.get(sample.sample_id, EMPTY)
+            settle(sample.sample_id, before, domain.register(before, sample))
+
+        if inputs and inputs[0].record.topic == LAB_RESULTS.name:
+            fold_intake(self._intake, changes, inputs, take)
+        else:
+            self._samples.fold(changes, inputs, register)
+        key = store.dossiers_key(partition)
+        for sample_id, dossier in dossiers.items():
+            if dossier is not state.get(sample_id):
+                changes.put[key][sample_id] = store.pack_dossier(dossier)
+        store.add_counts(changes, partition, increments)
+        changes.messages.extend(_deltas(increments, partition, version))
+        return changes
+
+    def forget(self, partition: int) -> None:
+        """Nothing is remembered between batches."""
+
+
+def same_verdict(was: Verdict | None, now: Verdict) -> bool:
+    """Whether two verdicts say the same, but for the number of events that led to them."""
+    if was is None:
+        return False
+    return {**was.__dict__, "revision": 0} == {**now.__dict__, "revision": 0}
+
+
+def _deltas(increments: Increments, partition: int, version: int) -> list[Any]:
+    messages = []
+    for cell, counter in increments.items():
+        days = counts.day_deltas(counter) if cell.cut in PUBLISHED else ()
+        if days:
+            key = cell.key
+            delta = Delta.model_construct(cell=key, partition=partition, version=version, days=days)
+            home = home_of(key.encode(), PARTITIONS)
+            event_id = f"{key}:{partition}:{version}"
+            messages.append(event_message(DELTAS, home, key, delta, event_id=event_id, service=SERVICE))
+    return messages

@@ -1,0 +1,93 @@
+"""Makes the Faust app of a service: the one place where settings, stages, engine, transport and web are wired."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import faust
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from services.runtime.engine import Engine
+from services.runtime.publisher import Publisher
+from services.runtime.settings import PARTITIONS, Settings
+from services.runtime.stage import Stage
+from services.runtime.transport import BatchSchema, BatchTransport
+from services.runtime.web import add_health_pages
+
+logger = logging.getLogger(__name__)
+
+#: Exit status of a process that met an error which waiting does not mend.
+EXIT_FATAL = 70
+
+
+def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]]) -> tuple[faust.App, Redis]:
+    """The Faust app of `service`, running the stages; each is an agent that takes the batches of its topics.
+
+    Returns the app, to add web pages to, and the Redis client they may use.
+    """
+    redis = Redis.from_url(settings.redis, retry=Retry(NoBackoff(), 0), max_connections=64)
+    publisher = Publisher(settings.kafka)
+    engine = Engine(stages, redis, publisher)
+    app = faust.App(
+        f"samplewatch-{service}",
+        broker=[f"kafka://{address}" for address in settings.kafka.split(",")],
+        store="memory://",
+        datadir=settings.data_dir,
+        autodiscover=False,
+        topic_partitions=PARTITIONS,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=2 * 1024 * 1024,
+        broker_max_poll_records=5000,
+        broker_commit_interval=1.0,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_request_timeout=40.0,
+        # counted in batches
+        stream_buffer_maxsize=16,
+        stream_wait_empty=False,
+        web_bind=settings.http_host,
+        web_host=settings.http_host,
+        web_port=settings.http_port,
+    )
+    app.transport = BatchTransport(app.conf.broker_consumer, app, engine)
+
+    for stage in stages:
+        topic = app.topic(*stage.topics, schema=BatchSchema())
+
+        async def consume(stream: Any) -> None:
+            async for event in stream.noack().events():
+                await engine.submit(event.value, event.ack)
+
+        app.agent(topic, name=f"{service}.{stage.name}")(consume)
+
+    @app.task(on_leader=False)  # type: ignore[untyped-decorator,unused-ignore]
+    async def watch_redis() -> None:
+        await engine.watch()
+
+    def end_process(error: BaseException) -> None:
+        logger.critical("%s ends: %s: %s", service, type(error).__name__, error)
+        logging.shutdown()
+        os._exit(EXIT_FATAL)
+
+    engine.on_fatal = end_process
+    add_health_pages(app, engine)
+    return app, redis
+
+
+def run(app: faust.App, settings: Settings) -> None:
+    """Runs the app as a Faust worker in this process until it is told to stop."""
+    os.makedirs(settings.data_dir, exist_ok=True)  # noqa: PTH103
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = faust.Worker(app, loglevel=settings.log_level, loop=loop, console_port=0, quiet=True)
+    sys.exit(worker.execute_from_commandline())

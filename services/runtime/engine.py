@@ -1,0 +1,206 @@
+"""The engine of a process: gives every owned partition its shard, feeds it batches, and keeps it going.
+
+It sits between Faust, which says which partitions are owned and hands over fetched batches, and the shards, which
+apply them. Errors of Redis or Kafka are waited out; a rollback of Redis makes it seek; anything else ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from services.runtime import metrics
+from services.runtime.ledger import Ledger
+from services.runtime.publisher import Publisher
+from services.runtime.shard import Batch, RolledBack, Shard
+from services.runtime.stage import Stage
+
+logger = logging.getLogger(__name__)
+
+#: A topic and a partition.
+Place = tuple[str, int]
+Seek = Callable[[Mapping[Place, int | None]], Awaitable[None]]
+#: Errors that pass when the broker or Redis is back.
+PASSING = (RedisError, KafkaError, OSError, TimeoutError)
+
+#: Batches that wait behind the one being applied; more would only hold memory.
+_WAITING = 2
+_BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+_CHECK_SECONDS = 2.0
+#: How long a batch that is being applied may delay a rebalance; after that it is cut off, which is safe.
+_FINISH_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A shard with the batches that wait for it, each with what to call when it is applied."""
+
+    shard: Shard
+    queue: asyncio.Queue[tuple[Batch, Callable[[], None]]] = field(default_factory=lambda: asyncio.Queue(_WAITING))
+    task: asyncio.Task[None] | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Engine:
+    """Runs the stages of one process over the partitions that it owns."""
+
+    def __init__(self, stages: Sequence[Stage[Any, Any]], redis: Redis, publisher: Publisher) -> None:
+        self._redis = redis
+        self._publisher = publisher
+        self._stages = {topic: stage for stage in stages for topic in stage.topics}
+        self._ledgers = {stage.name: Ledger(redis, stage.name) for stage in stages}
+        self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._assigned: set[Place] = set()
+        self._targets: dict[Place, int] = {}
+        self._applied: dict[Place, int] = {}
+        self._caught_up = False
+        self._assigning = asyncio.Lock()
+        #: How the consumer is told to go on from other positions; set by the transport.
+        self.seek: Seek | None = None
+        #: What ends the process when an error is not one that passes.
+        self.on_fatal: Callable[[BaseException], None] | None = None
+
+    async def assign(self, places: Iterable[Place]) -> dict[Place, int | None]:
+        """Takes over the partitions: drains their outboxes and returns where to read on (None: from the start)."""
+        async with self._assigning:
+            return await self._assign(set(places))
+
+    async def _assign(self, places: set[Place]) -> dict[Place, int | None]:
+        await self.release()
+        self._assigned = places
+        self._applied.clear()
+        self._caught_up = False
+        for topic, partition in self._assigned:
+            stage = self._stages[topic]
+            if (stage.name, partition) not in self._lanes:
+                shard = Shard(stage, partition, self._redis, self._ledgers[stage.name], self._publisher)
+                self._lanes[stage.name, partition] = _Lane(shard)
+        await asyncio.gather(*(self._persist(lane.shard.open) for lane in self._lanes.values()))
+        for lane in self._lanes.values():
+            lane.task = asyncio.create_task(self._run(lane))
+        for stage in {stage.name: stage for stage in self._stages.values()}.values():
+            owned = sum(name == stage.name for name, _ in self._lanes)
+            metrics.ASSIGNED.labels(stage.name).set(owned)
+        positions = {place: self._lane(*place).shard.positions.get(place[0]) for place in self._assigned}
+        self._applied.update({place: position or 0 for place, position in positions.items()})
+        return positions
+
+    def caught_up_at(self, ends: Mapping[Place, int]) -> None:
+        """Says where the partitions ended at the assignment: the process is ready once it has got there."""
+        self._targets = dict(ends)
+        self._note_progress()
+
+    async def release(self) -> None:
+        """Lets go of every partition; what is being applied is finished first, what waits is dropped."""
+        lanes, self._lanes = self._lanes, {}
+        self._assigned = set()
+        await asyncio.gather(*(self._close(lane) for lane in lanes.values()))
+
+    @staticmethod
+    async def _close(lane: _Lane) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(lane.lock.acquire(), _FINISH_SECONDS)
+        if lane.task is not None:
+            lane.task.cancel()
+            await asyncio.gather(lane.task, return_exceptions=True)
+        while not lane.queue.empty():  # wakes a feeder that waits for room
+            lane.queue.get_nowait()
+
+    async def submit(self, batch: Batch, acknowledge: Callable[[], None]) -> None:
+        """Hands a batch to its shard; waits while that has enough to do."""
+        stage = self._stages[batch.topic]
+        lane = self._lanes.get((stage.name, batch.partition))
+        if lane is not None:
+            metrics.BATCH_RECORDS.labels(stage.name).observe(len(batch.records))
+            await lane.queue.put((batch, acknowledge))
+
+    async def watch(self) -> None:
+        """Looks now and then whether Redis has gone back in time, which no batch would notice while input is quiet."""
+        while True:
+            await asyncio.sleep(_CHECK_SECONDS)
+            for lane in list(self._lanes.values()):
+                async with lane.lock:
+                    try:
+                        await lane.shard.check()
+                    except RolledBack as back:
+                        await self._go_back(lane, back)
+                    except PASSING as error:
+                        logger.warning("%s %d: %s", lane.shard.stage.name, lane.shard.partition, error)
+
+    @property
+    def ready(self) -> bool:
+        """Whether this process owns what it was given and has caught up with what was there when it got it."""
+        return self._caught_up
+
+    @property
+    def applied(self) -> Mapping[Place, int]:
+        """The next offset to apply of each owned partition."""
+        return self._applied
+
+    async def _run(self, lane: _Lane) -> None:
+        while True:
+            batch, acknowledge = await lane.queue.get()
+            async with lane.lock:
+                try:
+                    await self._apply(lane, batch, acknowledge)
+                except asyncio.CancelledError:
+                    raise
+                except Exception as error:
+                    logger.exception("%s %d: cannot go on", lane.shard.stage.name, lane.shard.partition)
+                    if self.on_fatal is not None:
+                        self.on_fatal(error)
+                    raise
+
+    async def _apply(self, lane: _Lane, batch: Batch, acknowledge: Callable[[], None]) -> None:
+        try:
+            await self._persist(lambda: lane.shard.apply(batch), lane)
+        except RolledBack as back:
+            await self._go_back(lane, back)
+            return
+        self._applied[batch.topic, batch.partition] = batch.end
+        acknowledge()
+        self._note_progress()
+
+    async def _persist(self, action: Callable[[], Awaitable[Any]], lane: _Lane | None = None) -> None:
+        """Does it until it succeeds, waiting longer between tries as the broker or Redis stays away."""
+        tries = 0
+        while True:
+            try:
+                if tries and lane is not None:
+                    await lane.shard.reopen()
+                await action()
+                return
+            except PASSING as error:
+                pause = _BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)]
+                tries += 1
+                name = lane.shard.stage.name if lane else "open"
+                metrics.RETRIES.labels(name).inc()
+                logger.warning("%s: %s: %s; again in %.1f s", name, type(error).__name__, error, pause)
+                await asyncio.sleep(pause)
+
+    async def _go_back(self, lane: _Lane, back: RolledBack) -> None:
+        stage, partition = lane.shard.stage, lane.shard.partition
+        logger.error("%s %d: Redis went back in time: %s", stage.name, partition, back)
+        metrics.ROLLBACKS.labels(stage.name).inc()
+        while not lane.queue.empty():
+            lane.queue.get_nowait()
+        places = {(topic, partition): back.positions.get(topic) for topic in stage.topics}
+        self._applied.update({place: position or 0 for place, position in places.items()})
+        if self.seek is not None:
+            await self.seek(places)
+
+    def _lane(self, topic: str, partition: int) -> _Lane:
+        return self._lanes[self._stages[topic].name, partition]
+
+    def _note_progress(self) -> None:
+        if not self._caught_up:
+            self._caught_up = all(self._applied.get(place, 0) >= end for place, end in self._targets.items())
+            metrics.READY.set(self._caught_up)

@@ -1,0 +1,134 @@
+"""The apply procedure: how one batch of one partition becomes state, messages and a moved position, exactly once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from services.runtime import metrics
+from services.runtime.ledger import Ledger, Moved, Standing
+from services.runtime.publisher import Publisher
+from services.runtime.stage import Record, Stage
+
+logger = logging.getLogger(__name__)
+
+#: A worker that was stopped for longer than this between applying and publishing may have been replaced meanwhile.
+_FENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one partition of one topic, in order, as fetched. `epoch` counts the seeks before the fetch."""
+
+    topic: str
+    partition: int
+    records: Sequence[Record]
+    epoch: int = 0
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last record."""
+        return int(self.records[-1].offset) + 1
+
+
+class RolledBack(Exception):
+    """Redis went back in time. `positions` are the offsets to go on from; a topic without one begins anew."""
+
+    def __init__(self, positions: Mapping[str, int]) -> None:
+        super().__init__(f"the ledger fell back to {dict(positions)}")
+        self.positions = positions
+
+
+class Shard:
+    """One partition of a stage: its ledger as this worker last saw it, and the batches applied to it one by one."""
+
+    def __init__(self, stage: Stage[Any, Any], partition: int, redis: Redis, ledger: Ledger, publisher: Publisher):
+        self.stage = stage
+        self.partition = partition
+        self._redis = redis
+        self._ledger = ledger
+        self._publisher = publisher
+        self._standing = Standing(0, {})
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """The next offset of each source topic, as last seen."""
+        return self._standing.positions
+
+    async def open(self) -> Mapping[str, int]:
+        """Publishes what an earlier worker applied but may not have published, and reads where to go on from."""
+        self.stage.forget(self.partition)
+        async for version, messages in self._ledger.outbox(self.partition):
+            await self._publisher.publish(messages)
+            await self._ledger.trim(self.partition, version)
+        self._standing = await self._ledger.standing(self.partition)
+        return self._standing.positions
+
+    async def reopen(self) -> None:
+        """As `open`, after an error that left it open what was applied; raises RolledBack."""
+        seen = self._standing
+        await self.open()
+        self._raise_if_behind(seen)
+
+    async def check(self) -> None:
+        """Raises RolledBack if Redis has gone back in time since this worker last looked."""
+        seen, self._standing = self._standing, await self._ledger.standing(self.partition)
+        self._raise_if_behind(seen)
+
+    async def apply(self, batch: Batch) -> None:
+        """Applies a batch and publishes what follows. When it returns, the batch may be acknowledged.
+
+        Raises RolledBack; RedisError or KafkaError leave it open whether the batch was applied: call `open`, then
+        `apply` again, and it is not applied twice.
+        """
+        while True:
+            records = self._not_yet_applied(batch)
+            if not records:
+                return
+            inputs = self.stage.decode(records)  # 1
+            seen = self._standing
+            with metrics.timed(self.stage.name, "load"):
+                state = await self.stage.load(self._redis, self.partition, inputs)  # 2
+            with metrics.timed(self.stage.name, "fold"):
+                changes = self.stage.fold(state, self.partition, inputs, seen.version + 1)  # 3
+            try:
+                with metrics.timed(self.stage.name, "apply"):
+                    self._standing = await self._ledger.apply(  # 4
+                        self.partition, seen, batch.topic, batch.end, changes
+                    )
+            except Moved:
+                await self.reopen()
+                continue
+            applied_at = time.monotonic()
+            if changes.messages:
+                await self._publish(changes.messages, applied_at)  # 5 and 6
+            metrics.EVENTS.labels(self.stage.name).inc(len(records))
+            return  # 7: the caller acknowledges
+
+    async def _publish(self, messages: Sequence[Any], applied_at: float) -> None:
+        version = self._standing.version
+        if time.monotonic() - applied_at > _FENCE_SECONDS and not await self._ledger.holds(self.partition, version):
+            logger.warning(
+                "%s %d: version %d was published by another worker", self.stage.name, self.partition, version
+            )
+            return
+        with metrics.timed(self.stage.name, "publish"):
+            await self._publisher.publish(messages)
+        await self._ledger.trim(self.partition, version)
+
+    def _not_yet_applied(self, batch: Batch) -> Sequence[Record]:
+        position = self._standing.positions.get(batch.topic, 0)
+        if batch.records[0].offset >= position:
+            return batch.records
+        return [record for record in batch.records if record.offset >= position]
+
+    def _raise_if_behind(self, seen: Standing) -> None:
+        now = self._standing
+        fell = any(now.positions.get(topic, -1) < position for topic, position in seen.positions.items())
+        if fell or now.version < seen.version:
+            raise RolledBack(now.positions)

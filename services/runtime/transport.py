@@ -1,0 +1,151 @@
+"""A Faust transport that hands each agent whole fetched batches, and begins every partition where the ledger stands.
+
+Written against faust-streaming 0.15.3 (`tests/unit/test_transport_contract.py` fails when what it overrides changes).
+Faust's own consumer makes several tasks for each message and acknowledges messages one by one; here a "message" is the
+batch of records that one fetch brought for one partition, and its offset is that of its first record.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, cast
+
+import aiokafka
+import faust
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage, Message
+
+from services.runtime.engine import Engine, Place
+from services.runtime.shard import Batch
+
+
+class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[type-var,unused-ignore]
+    """Passes batches through: records stay raw bytes, to be decoded where a bad one can be answered."""
+
+    def compile(self, app: Any, **_: Any) -> Callable[..., Any]:
+        """Overridden because Faust would decode key and value, and acknowledge what fails before it is kept."""
+
+        async def decode(message: Message, *, propagate: bool = False) -> Any:
+            return app.create_event(None, message.value, message.headers, message)
+
+        return decode
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        """Overridden for the range assignor: one worker then owns the same partition of every topic of a stage."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._partition_assignment_strategy = [RangePartitionAssignor]
+        return consumer
+
+
+class BatchConsumer(driver.Consumer):
+    """Yields one message for each fetched batch, and commits to the end of the last batch of an unbroken row."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.engine: Engine = cast(BatchTransport, self.transport).engine
+        self.engine.seek = self.go_back
+        self._epochs: dict[TP, int] = defaultdict(int)
+        self._delivered: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Overridden to yield batches. Where Faust would seek to the committed offsets after a rebalance, nothing is
+        done: `seek_to_committed` runs before the flow goes on."""
+        epochs = dict(self._epochs)
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if records is None or self.should_stop:
+            return
+        for tp, batch in records.items():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                break
+            wanted = active is None or tp in active or tp in self._buffered_partitions
+            if batch and wanted and self._epochs[tp] == epochs.get(tp, 0):
+                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                yield tp, self._batch_message(tp, batch)
+
+    def _batch_message(self, tp: TP, records: list[Any]) -> Message:
+        first, last = records[0], records[-1]
+        self._delivered[tp].append((first.offset, last.offset + 1))
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            first.offset,
+            first.timestamp / 1000.0,
+            first.timestamp_type,
+            [],
+            None,
+            Batch(tp.topic, tp.partition, records, self._epochs[tp]),  # type: ignore[arg-type]
+            None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Overridden because an acknowledged offset stands for a batch: what may be committed is the end of the last
+        batch before the first that is not acknowledged."""
+        delivered, acked = self._delivered[tp], self._acked_index[tp]
+        end = None
+        while delivered and delivered[0][0] in acked:
+            first, end = delivered.popleft()
+            acked.discard(first)
+            self._acked[tp].remove(first)
+        return end
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Overridden because the offsets inside a batch are no gap."""
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Overridden because Kafka's committed offsets are advisory: what counts is where the ledger stands."""
+        assigned = self.assignment()
+        positions = await self.engine.assign((tp.topic, tp.partition) for tp in assigned)
+        offsets = await self._seek_to(positions)
+        if assigned:
+            ends = await self.highwaters(*assigned)
+            self.engine.caught_up_at({(tp.topic, tp.partition): end or 0 for tp, end in ends.items()})
+        else:
+            self.engine.caught_up_at({})
+        return offsets
+
+    async def go_back(self, positions: Mapping[Place, int | None]) -> None:
+        """Reads on from earlier positions after Redis went back in time; what was fetched before is dropped."""
+        owned = {(tp.topic, tp.partition) for tp in self.assignment()}
+        await self._seek_to({place: position for place, position in positions.items() if place in owned})
+
+    async def _seek_to(self, positions: Mapping[Place, int | None]) -> dict[TP, int]:
+        by_tp = {self._new_topicpartition(*place): position for place, position in positions.items()}
+        if not by_tp:
+            return {}
+        earliest = await self.earliest_offsets(*by_tp)
+        offsets = {}
+        for tp, position in by_tp.items():
+            self._epochs[tp] += 1
+            for index in (self._acked, self._acked_index, self._delivered, self._committed_offset):
+                index.pop(tp, None)
+            offsets[tp] = max(position or 0, earliest[tp])
+            if position is not None and position < earliest[tp]:
+                self.log.error("%s: records %d to %d are no longer in Kafka", tp, position, earliest[tp] - 1)
+        await self.seek_wait(offsets)
+        return offsets
+
+    async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
+        """Overridden to finish what is being applied before another worker takes over."""
+        await super().on_partitions_revoked(set(revoked))
+        await self.engine.release()
+
+
+class BatchTransport(driver.Transport):
+    """The transport of an app whose agents take batches; `engine` says where partitions begin."""
+
+    Consumer = BatchConsumer
+
+    def __init__(self, url: Any, app: Any, engine: Engine) -> None:
+        super().__init__(url, app)
+        self.engine = engine

@@ -1,0 +1,47 @@
+"""A sample with its whole history, from the references in Redis and the records in Kafka."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from redis.asyncio import Redis
+
+from schemas.topics import SAMPLING_EVENTS, VERDICTS
+from services.runtime.calendar import moment_of
+from services.runtime.history import RecordReader
+from services.runtime.partitioning import home_of
+from services.runtime.settings import PARTITIONS
+from services.sampling.domain import sample_of
+from services.sampling.store import load_lives
+
+_TOPICS = {"event": SAMPLING_EVENTS.name, "verdict": VERDICTS.name}
+
+
+async def history_of(redis: Redis, reader: RecordReader, sample_id: str) -> dict[str, Any] | None:
+    """The sample as it stands, and every event and verdict about it in the order of arrival; None if unknown."""
+    partition = home_of(sample_id.encode(), PARTITIONS)
+    life = (await load_lives(redis, partition, [sample_id])).get(sample_id)
+    if life is None:
+        return None
+    places = {reference: (_TOPICS[reference.kind], partition, reference.offset) for reference in life.history}
+    records = await reader.read(places.values())
+    sample = sample_of(life)
+    return {
+        "sample_id": sample_id,
+        "sample": sample and json.loads(sample.model_dump_json(exclude_none=True)),
+        "history": sorted(
+            (
+                {
+                    "arrived_at": moment_of(records[place].timestamp).isoformat(),
+                    "topic": place[0],
+                    "partition": place[1],
+                    "offset": place[2],
+                    "event": json.loads(records[place].value),
+                }
+                for place in places.values()
+                if place in records
+            ),
+            key=lambda entry: (entry["arrived_at"], entry["topic"], entry["offset"]),
+        ),
+    }

@@ -1,0 +1,81 @@
+"""The sampling stage: sampling events and verdicts in; samples, receipts and dead letters out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
+from redis.asyncio import Redis
+
+from schemas.sampling import SAMPLING_EVENT
+from schemas.topics import SAMPLES, SAMPLING_EVENTS, VERDICTS
+from schemas.verdicts import Verdict
+from services.runtime.answers import Answer
+from services.runtime.inner import InnerTopic
+from services.runtime.intake import Input, Intake, Taken, fold_intake
+from services.runtime.marks import mark_of
+from services.runtime.messages import event_message
+from services.runtime.stage import Changes, Record
+from services.sampling import domain, store
+from services.sampling.domain import UNKNOWN, Life
+
+SERVICE = "sampling"
+Lives = dict[str, Life]
+
+
+class SamplingStage:
+    """Keeps each sample's life."""
+
+    name = store.STAGE
+    topics = (SAMPLING_EVENTS.name, VERDICTS.name)
+
+    def __init__(self) -> None:
+        self._intake = Intake(SAMPLING_EVENTS, SAMPLING_EVENT, SERVICE)
+        self._verdicts = InnerTopic(VERDICTS, TypeAdapter(Verdict), SERVICE)
+
+    def decode(self, records: Sequence[Record]) -> list[Input]:
+        """Reads events from outside, or verdicts."""
+        reader = self._intake if records[0].topic == SAMPLING_EVENTS.name else self._verdicts
+        return reader.decode(records)
+
+    async def load(self, redis: Redis, partition: int, inputs: Sequence[Input]) -> Lives:
+        """The lives of the samples that the inputs are about."""
+        return await store.load_lives(
+            redis, partition, (item.event.sample_id for item in inputs if isinstance(item, Taken))
+        )
+
+    def fold(self, state: Lives, partition: int, inputs: Sequence[Input], version: int) -> Changes:
+        """Adds each input to its sample's life and publishes the samples that changed."""
+        before, lives = state, dict(state)
+        changes = Changes()
+
+        def take(item: Taken) -> Answer:
+            event = item.event
+            mark = mark_of(item.source, item.event_id)
+            life = lives.get(event.sample_id, UNKNOWN)
+            lives[event.sample_id], answer = domain.take(life, event, item.source, mark, item.record.offset)
+            return answer
+
+        def conclude(item: Taken) -> None:
+            life = lives.get(item.event.sample_id, UNKNOWN)
+            lives[item.event.sample_id] = domain.conclude(life, item.event, item.record.offset)
+
+        if inputs and inputs[0].record.topic == SAMPLING_EVENTS.name:
+            fold_intake(self._intake, changes, inputs, take)
+        else:
+            self._verdicts.fold(changes, inputs, conclude)
+        for sample_id, life in lives.items():
+            was = before.get(sample_id, UNKNOWN)
+            if life is was:
+                continue
+            changes.put[store.lives_key(partition)][sample_id] = store.pack_life(life)
+            sample = domain.sample_of(life)
+            if sample is not None and life.revision != was.revision:
+                event_id = f"{sample_id}:{life.revision}"
+                changes.messages.append(
+                    event_message(SAMPLES, partition, sample_id, sample, event_id=event_id, service=SERVICE)
+                )
+        return changes
+
+    def forget(self, partition: int) -> None:
+        """Nothing is remembered between batches."""
