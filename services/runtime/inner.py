@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.topics import Topic
-from services.runtime.intake import Input, Refused, Taken, dead_letter, first_error
+from schemas.writing import first_error
+from services.runtime.intake import Input, Refused, Taken, dead_letter
 from services.runtime.stage import Changes, Record
 
 logger = logging.getLogger(__name__)

@@ -19,6 +19,7 @@ from schemas.events import Event
 from schemas.receipts import DeadLetter, Receipt
 from schemas.timing import implausible_time
 from schemas.topics import MAX_EVENT_BYTES, RECEIPTS, Topic
+from schemas.writing import first_error
 from services.runtime import metrics
 from services.runtime.answers import Answer, rejected
 from services.runtime.calendar import moment_of
@@ -193,19 +194,6 @@ def fold_intake(intake: Intake, changes: Changes, inputs: Iterable[Input], take:
                 logger.exception("%s: an event could not be taken", intake.topic.name)
                 answer = rejected("value", f"could not be processed: {type(error).__name__}: {error}")
         intake.answer(changes, item, answer)
-
-
-def first_error(error: ValidationError) -> tuple[str, str]:
-    """(field, reason) of the first thing that is wrong, and how many more there are."""
-    errors = error.errors(include_url=False, include_context=False, include_input=False)
-    first = errors[0]
-    # the discriminated union puts the event's type in front of the field
-    path = [str(part) for part in first["loc"]]
-    if path and path[0][:1].isupper():
-        path = path[1:]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    field = ".".join(path) or ("type" if first["type"].startswith("union_tag") else "value")
-    return field[:200], first["msg"][:500] + more
 
 
 def dead_letter(topic: Topic, record: Record, service: str, field: str, reason: str) -> Message:
