@@ -15,12 +15,13 @@ dir_option: Callable[[Any], Any] = click.option(
 
 
 def bootstrap_of(directory: str | None) -> str:
-    """The Kafka address of the instance that is meant, in `find_instance`'s order of precedence.
+    """The Kafka address to work with. Raises click.ClickException where there is none.
 
-    These commands need no Redis: where nothing runs here, SAMPLEWATCH_KAFKA alone is enough for them. Raises
-    click.ClickException where there is nothing to work with.
+    A directory that is named comes first, then SAMPLEWATCH_KAFKA, then the only instance that runs: what the user has
+    said must never lose to what happens to run on the machine, since these commands write. They need no Redis.
     """
-    from deploy.embedded.instance import find_instance, locate
+    from deploy.embedded.instance import find_instance
 
+    named = directory or os.environ.get("SAMPLEWATCH_DIR")
     kafka = os.environ.get("SAMPLEWATCH_KAFKA")
-    return kafka if kafka and locate(directory) is None else find_instance(directory).bootstrap
+    return kafka if kafka and not named else find_instance(directory).bootstrap
