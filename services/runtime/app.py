@@ -74,6 +74,11 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
     async def watch_redis() -> None:
         await engine.watch()
 
+    @app.on_before_shutdown.connect
+    async def finish(_app: Any, **_: Any) -> None:
+        await engine.release()
+        await publisher.stop()
+
     def end_process(error: BaseException) -> None:
         logger.critical("%s ends: %s: %s", service, type(error).__name__, error)
         logging.shutdown()
@@ -90,4 +95,5 @@ def run(app: faust.App, settings: Settings) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = faust.Worker(app, loglevel=settings.log_level, loop=loop, console_port=0, quiet=True)
+    worker.spinner = None  # logs are files, which a spinner fills with terminal codes
     sys.exit(worker.execute_from_commandline())

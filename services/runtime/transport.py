@@ -22,6 +22,9 @@ from services.runtime.engine import Engine, Place
 from services.runtime.shard import Batch
 
 
+_FETCH_WAIT_MS = 200
+
+
 class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[type-var,unused-ignore]
     """Passes batches through: records stay raw bytes, to be decoded where a bad one can be answered."""
 
@@ -36,9 +39,12 @@ class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[type-var,unused-ignor
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        """Overridden for the range assignor: one worker then owns the same partition of every topic of a stage."""
+        """Overridden for the range assignor: one worker then owns the same partition of every topic of a stage. And a
+        fetch that waits for records holds up the look-ups behind it, such as those of an assignment, so it waits less.
+        """
         consumer = super()._create_worker_consumer(transport)
         consumer._partition_assignment_strategy = [RangePartitionAssignor]
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
         return consumer
 
 
