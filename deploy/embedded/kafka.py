@@ -43,7 +43,7 @@ class Kafka:
         self._classpath = classpath()
         self._home.mkdir(parents=True, exist_ok=True)
         self._port = ports.get(self.name)
-        settings = _server_properties(self._data, self._port, ports.get("kafka-controller"))
+        settings = server_properties(self._data, self._port, ports.get("kafka-controller"))
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         if not (self._data / "meta.properties").exists():
             self._format()
@@ -103,12 +103,15 @@ def _cluster_id() -> str:
             return text
 
 
-def _server_properties(data: Path, port: int, controller_port: int) -> dict[str, object]:
+def server_properties(
+    data: Path, port: int, controller_port: int, *, bind: str = "127.0.0.1", advertise: str = "127.0.0.1"
+) -> dict[str, object]:
+    """The settings of a broker of one node, wherever it runs; in a container it listens where it does not advertise."""
     return {
         "process.roles": "broker,controller",
         "node.id": 1,
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listeners": f"PLAINTEXT://{bind}:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{advertise}:{port}",
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
