@@ -59,7 +59,7 @@ def list_(topic: str | None, as_json: bool, directory: str | None) -> None:
     for row in rows:
         # the place as `dlq show` takes it
         place = f"{row['topic'].removesuffix('.dlq')} {row['partition']} {row['offset']}"
-        cells = (place, *(row[name] or "" for name in ("when", "field", "reason", "source")))
+        cells = (place, (row["when"] or "")[:19], *(row[name] or "" for name in ("field", "reason", "source")))
         table.add_row(*map(escape, cells))
     Console().print(table if rows else "no dead letters")
 

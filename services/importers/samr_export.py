@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from pydantic import ValidationError
 
@@ -49,7 +50,7 @@ def load(path: Path) -> Iterator[Found]:
 
     try:
         workbook = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, KeyError, OSError, ValueError) as error:
+    except (BadZipFile, InvalidFileException, KeyError, OSError, ValueError) as error:
         raise NotThisFormat(f"{path.name} is not an xlsx workbook: {error}") from error
     try:
         if SAMR_SHEET not in workbook.sheetnames:

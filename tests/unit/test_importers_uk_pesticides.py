@@ -1,0 +1,91 @@
+"""The importer of the United Kingdom's pesticide residue monitoring."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from services.importers import BadRow, Imported, NotThisFormat, describe, uk_pesticides
+
+SAMPLE = {
+    "sample_id": "1001/2016",
+    "category": "Apple",
+    "sub_category": "Eating",
+    "sample_date": "2016-01-18",
+    "description": "Jonagored Apples",
+    "sampling_point": "Tesco",
+    "address": "170 Newtonbreda Road",
+    "postcode_area": "BT",
+    "brand": "None stated",
+    "packer": "McCann",
+}
+RESIDUE = {
+    "sample_id": "1001/2016",
+    "item": "dithiocarbamates",
+    "value": "0.08",
+    "unit": "mg/kg",
+    "mrl": "5",
+    "mrl_text": "MRL = 5",
+    "exceeds_mrl": "0",
+}
+
+
+def test_a_sample_and_its_residues() -> None:
+    over = {**RESIDUE, "item": "captan (sum)", "value": "5.01", "exceeds_mrl": "1"}
+    (one,) = uk_pesticides.events([SAMPLE], [RESIDUE, over])
+    assert isinstance(one, Imported) and one.result is not None
+    sample, result = one.sample, one.result
+    assert (sample.region, sample.category, sample.stage) == ("GB/UK/BT", ("Apple", "Eating"), "circulation")
+    assert sample.brand is None and sample.producer is not None and sample.producer.name == "McCann"
+    assert [(item.value, item.unit, item.limit, item.limit_kind, item.verdict) for item in result.items] == [
+        (Decimal("0.08"), "mg/kg", Decimal(5), "max", "pass"),
+        (Decimal("5.01"), "mg/kg", Decimal(5), "max", "fail"),
+    ]
+    assert {item.item_class for item in result.items} == {"pesticide_residue"}
+    assert result.conclusion == "fail"
+    assert result.lab_id == "unnamed"
+    assert sample.sampled_at.date() == result.issued_at.date() == date(2016, 1, 18)
+    assert result.issued_at > sample.sampled_at
+
+
+def test_what_a_record_leaves_open() -> None:
+    bare = {**SAMPLE, "sub_category": "", "postcode_area": "", "packer": "", "address": ""}
+    no_limit = {**RESIDUE, "mrl": "", "mrl_text": "No MRL", "exceeds_mrl": ""}
+    (one,) = uk_pesticides.events([bare], [no_limit])
+    assert isinstance(one, Imported) and one.result is not None
+    assert (one.sample.region, one.sample.category, one.sample.producer) == ("GB/UK", ("Apple",), None)
+    (item,) = one.result.items
+    assert (item.limit, item.limit_kind, item.verdict) == (None, None, "pass")
+
+
+def test_a_sample_without_residues_passes_with_no_items() -> None:
+    found = list(uk_pesticides.events([SAMPLE], []))
+    assert describe(found) == {"samples": 1, "results": 1, "items": 0, "pass": 1, "fail": 0, "inconclusive": 0}
+
+
+def test_a_residue_that_cannot_be_read_withholds_the_result() -> None:
+    bad, one = uk_pesticides.events([SAMPLE], [{**RESIDUE, "value": "trace"}])
+    assert isinstance(bad, BadRow) and bad.row == 2 and "trace" in bad.reason
+    assert isinstance(one, Imported) and one.result is None
+
+
+def test_a_residue_of_an_unknown_sample_is_named() -> None:
+    _, bad = uk_pesticides.events([SAMPLE], [{**RESIDUE, "sample_id": "9/2016"}])
+    assert isinstance(bad, BadRow) and "9/2016" in bad.reason
+
+
+def test_the_results_lie_beside_the_samples(tmp_path) -> None:
+    for name, row in (("uk_samples_x.csv", SAMPLE), ("uk_results_x.csv", RESIDUE)):
+        with (tmp_path / name).open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            writer.writeheader()
+            writer.writerow(row)
+    assert describe(uk_pesticides.load(tmp_path / "uk_samples_x.csv"))["items"] == 1
+    with pytest.raises(NotThisFormat, match="_samples_"):
+        uk_pesticides.load(tmp_path / "uk_results_x.csv")
+    (tmp_path / "uk_results_x.csv").unlink()
+    with pytest.raises(NotThisFormat, match="not beside"):
+        uk_pesticides.load(tmp_path / "uk_samples_x.csv")
