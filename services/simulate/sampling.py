@@ -24,7 +24,7 @@ from services.simulate.randomness import Dice, Weighted
 
 _VISIT_SIZES = Weighted((1, 2, 3, 4), (0.45, 0.3, 0.15, 0.1))
 #: Samples of one visit are not independent: a factor on the probability of failure, with mean one.
-_VISIT_EFFECTS = (0.4, 0.7, 1.1, 1.8)
+VISIT_EFFECTS = (0.4, 0.7, 1.1, 1.8)
 _HIGHEST = 0.9
 _TASKS = {
     "supervision": "市级监督抽检",
@@ -103,7 +103,7 @@ class Inspectors:
             targeting="targeted" if uniform() < TARGETED_SHARE[plan] else "routine",
             samplers=samplers(county, uniform()),
             source=f"synthetic:inspectors-{county}",
-            effect=self._dice.pick(_VISIT_EFFECTS),
+            effect=self._dice.pick(VISIT_EFFECTS),
             inspection=f"INS{self._tag}{self._serial + 1:07}" if uniform() < 0.3 else None,
         )
 

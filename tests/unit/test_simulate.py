@@ -20,8 +20,11 @@ from schemas.results import BELOW_LIMIT, RESULT_EVENT, Item, Report
 from schemas.sampling import SAMPLING_EVENT, SampleTaken
 from schemas.timing import SYNTHETIC
 from services.cli.simulate_commands import simulate as command
-from services.simulate.catalogue import DAIRY, FOOD_FAILURE_RATE
+from services.simulate.catalogue import CATEGORIES_AT, DAIRY, FOOD_FAILURE_RATE, STAGES
 from services.simulate.problems import Hotspot, LateLaboratory, NeverFailingLaboratory
+from services.simulate.producers import producers
+from services.simulate.randomness import Dice
+from services.simulate.sampling import VISIT_EFFECTS
 from services.simulate.simulate import SimulatedEvent, simulate
 
 START = date(2025, 1, 1)
@@ -227,21 +230,36 @@ def test_some_verdicts_change_on_the_way(year: list[SimulatedEvent]) -> None:
     assert changes["pass", "None"] > 0
 
 
-def test_failure_rates_are_the_national_ones() -> None:
-    outcomes: dict[str, list[str | None]] = defaultdict(list)
-    for told in bodies(simulate(40_000, 11, START, problems=())).values():
-        sample, found = taken(told), recount(told)
-        if found is not None and sample["domain"] == "food" and sample["plan"] == "supervision":
-            outcomes[sample["targeting"]].append(found[0])
-            if sample["category"][0] == DAIRY:
-                outcomes[DAIRY].append(found[0])
-    observed, count = rate(outcomes["routine"])
+def test_failure_probabilities_average_to_the_national_rates() -> None:
+    stages = STAGES["food"]
+    mean = dairy = dairy_share = 0.0
+    for stage, stage_share in zip(stages.values, stages.shares, strict=True):
+        categories = CATEGORIES_AT["food"][stage]
+        for category, share in zip(categories.values, categories.shares, strict=True):
+            mean += stage_share * share * category.stage_rates[stage]
+            if category.path[0] == DAIRY:
+                dairy += stage_share * share * category.stage_rates[stage]
+                dairy_share += stage_share * share
+    assert mean == pytest.approx(190_872 / 6_997_389, rel=1e-12)
+    assert dairy / dairy_share == pytest.approx(0.0009, rel=1e-12)
+    for makers in producers(Dice(1)).values():
+        effects = [producer.effect for producer in makers.values]
+        assert sum(s * e for s, e in zip(makers.shares, effects, strict=True)) == pytest.approx(1)
+    assert sum(VISIT_EFFECTS) / len(VISIT_EFFECTS) == pytest.approx(1)
+
+
+def test_final_failures_come_at_the_national_rate() -> None:
+    programmes = simulate(100_000, 11, START, problems=()).truth.as_dict()["programmes"]
+    row = next(row for row in programmes if (row["domain"], row["plan"]) == ("food", "supervision"))
+    routine = row["routine"]
+    count = routine["pass"] + routine["fail"]
+    observed = routine["fail"] / count
     # samples of one visit are not independent: the variance is a few per cent above the binomial one
     error = sqrt(1.1 * FOOD_FAILURE_RATE * (1 - FOOD_FAILURE_RATE) / count)
-    assert count > 10_000
+    assert count > 30_000
     assert abs(observed - FOOD_FAILURE_RATE) < 3.5 * error
-    assert rate(outcomes["targeted"])[0] > 1.5 * observed
-    assert rate(outcomes[DAIRY])[0] < 0.006
+    failed, passed = row["fail"] - routine["fail"], row["pass"] - routine["pass"]
+    assert failed / (failed + passed) > 1.7 * observed, "targeted sampling fails more often"
 
 
 def test_injected_problems_show() -> None:
@@ -275,6 +293,13 @@ def test_injected_problems_show() -> None:
     assert rate(cells["lab-qy1"])[0] > 0
     shares = {lab: sum(lates) / len(lates) for lab, lates in turnaround.items()}
     assert shares[late.lab_id] > 5 * shares["lab-qy1"]
+
+
+def test_some_reports_are_dated_a_day_early_in_utc(year: list[SimulatedEvent]) -> None:
+    issued = [str(body["issued_at"]) for event in year if "issued_at" in (body := json.loads(event.value))]
+    days = [(text[:10], datetime.fromisoformat(text).astimezone(SHANGHAI)) for text in issued if text.endswith("Z")]
+    assert any(written < moment.date().isoformat() and moment.hour <= 6 for written, moment in days)
+    assert all(moment.hour <= 6 or 9 <= moment.hour <= 17 for _, moment in days)
 
 
 def test_all_of_the_city_is_there(year: list[SimulatedEvent], truth: Body) -> None:
