@@ -75,7 +75,7 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
         await engine.watch()
 
     @app.on_before_shutdown.connect
-    async def finish(_app: Any, **_: Any) -> None:
+    async def finish(*_: Any, **__: Any) -> None:
         await engine.release()
         await publisher.stop()
 

@@ -22,9 +22,16 @@ class Publisher:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
 
-    async def start(self) -> None:
-        """Connects; raises KafkaConnectionError when no broker answers."""
+    async def start(self) -> AIOKafkaProducer:
+        """Connects unless that is done; raises KafkaConnectionError when no broker answers."""
+        async with self._starting:
+            if self._producer is None:
+                self._producer = await self._connected()
+            return self._producer
+
+    async def _connected(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             acks="all",
@@ -35,7 +42,7 @@ class Publisher:
             max_request_size=MAX_MESSAGE_BYTES + _BATCH_BYTES,
         )
         await producer.start()
-        self._producer = producer
+        return producer
 
     async def stop(self) -> None:
         """Sends what is buffered and closes."""
@@ -45,11 +52,7 @@ class Publisher:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Writes the messages, in order per partition, and returns when all are acknowledged; raises KafkaError."""
-        producer = self._producer
-        if producer is None:
-            await self.start()
-            producer = self._producer
-        assert producer is not None
+        producer = await self.start()
         by_partition: dict[tuple[str, int], list[Message]] = defaultdict(list)
         for message in messages:
             by_partition[message.topic, message.partition].append(message)

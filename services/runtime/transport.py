@@ -21,7 +21,6 @@ from faust.types.tuples import ConsumerMessage, Message
 from services.runtime.engine import Engine, Place
 from services.runtime.shard import Batch
 
-
 _FETCH_WAIT_MS = 200
 
 

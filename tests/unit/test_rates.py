@@ -1,0 +1,72 @@
+"""Cells, counts, windows and intervals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.lab_results.counts import Counts, daily_counts, day_deltas, total
+from services.lab_results.cuts import Cell, cells_of
+from services.lab_results.rates import Span, rate_of, wilson, window_rate, window_span
+from services.runtime.calendar import day_number
+from tests.strategies_inside import concluded
+
+MARCH = day_number(date(2026, 3, 1))
+
+
+def test_wilson_interval_of_the_reference_table() -> None:
+    """Row "Intervals for 3 fails of 100" of the reference outputs: the failing share's interval, turned round."""
+    low, high = wilson(passed=97, failed=3)
+    assert (round(1 - high, 6), round(1 - low, 6)) == (0.010255, 0.084519)
+
+
+@given(st.integers(0, 10**7), st.integers(0, 10**7))
+def test_wilson_interval_holds_the_rate(passed: int, failed: int) -> None:
+    if passed + failed:
+        low, high = wilson(passed, failed)
+        assert 0 <= low <= passed / (passed + failed) <= high <= 1
+
+
+def test_a_window_without_verdicts_is_absent() -> None:
+    span = Span(date(2026, 3, 1), date(2026, 3, 7))
+    assert window_rate(Counts(inconclusive=4), span) is None
+    rate = rate_of(Cell("food", "supervision", "city", "6210"), {MARCH: Counts(passed=9, failed=1)}, date(2026, 5, 1))
+    assert set(rate.windows) == {"90d", "365d", "ytd", "all"}
+    assert rate.windows["all"].rate == 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "first"), [("7d", date(2026, 2, 23)), ("30d", date(2026, 1, 31)), ("ytd", date(2026, 1, 1))]
+)
+def test_windows_end_on_the_day_asked_for(name: str, first: date) -> None:
+    assert window_span(name, date(2026, 3, 1)) == Span(first, date(2026, 3, 1))
+
+
+def test_total_takes_both_ends() -> None:
+    daily = {MARCH + day: Counts(passed=1) for day in range(10)}
+    assert total(daily, date(2026, 3, 2), date(2026, 3, 4)).passed == 3
+    assert total(daily).passed == 10
+    assert total({}) == Counts()
+
+
+def test_counts_of_partitions_are_added_and_empty_days_left_out() -> None:
+    named = [(f"{MARCH}p", 2), (f"{MARCH}p", 3), (f"{MARCH}F", 1), (f"{MARCH}f", 1), (f"{MARCH + 1}p", 1)]
+    named.append((f"{MARCH + 1}p", -1))
+    assert daily_counts(named) == {MARCH: Counts(passed=5, failed=1, targeted_failed=1)}
+
+
+def test_day_deltas_leave_out_what_does_not_change() -> None:
+    (only,) = day_deltas(Counter({f"{MARCH}p": -1, f"{MARCH}f": 1, f"{MARCH + 1}p": 0}))
+    assert (only.day, only.passed, only.failed) == (date(2026, 3, 1), -1, 1)
+
+
+@given(concluded)
+def test_a_verdict_counts_once_in_a_cell_and_cells_have_their_keys_back(verdict) -> None:
+    cells = list(cells_of(verdict))
+    assert len({cell.cut for cell in cells}) == len(cells)
+    assert all(Cell.parse(cell.key) == cell for cell in cells)
+    assert Cell(verdict.domain, verdict.plan, "all", "all") in cells
