@@ -61,7 +61,7 @@ def list_(topic: str | None, as_json: bool, directory: str | None) -> None:
         place = f"{row['topic'].removesuffix('.dlq')} {row['partition']} {row['offset']}"
         cells = (place, (row["when"] or "")[:19], *(row[name] or "" for name in ("field", "reason", "source")))
         table.add_row(*map(escape, cells))
-    Console().print(table if rows else "no dead letters")
+    Console(emoji=False, highlight=False).print(table if rows else "no dead letters")
 
 
 @dlq.command()

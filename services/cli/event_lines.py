@@ -75,7 +75,7 @@ def _checked(line: bytes, number: int, contract: TypeAdapter[Any], default_type:
     if body.get("id") is None:
         defaults["event_id"] = content_digest({"type": default_type, **body})
     missing = {name: value for name, value in defaults.items() if body.get(name) is None}
-    # the line itself is validated, not what Python read from it: its decimals stay as they were written
+    # the line itself is validated, not what Python made of it: it is then read just as the services read it
     whole = line[:-1] + b"," * bool(body and missing) + json.dumps(missing).encode()[1:] if missing else line
     event = contract.validate_json(whole, extra="forbid")
     wrong = implausible_time(event, event.source, datetime.now(UTC))

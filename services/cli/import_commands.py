@@ -74,7 +74,7 @@ def import_(
     try:
         found = list(FORMATS[file_format](file))
     except (NotThisFormat, OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(f"{file.name} is not {file_format}: {error}") from error
     imported = [one for one in found if isinstance(one, Imported)]
     steps = [only] if only else ["results", "samples"] if results_first else ["samples", "results"]
     total = sum(len(_events(imported, step)) for step in steps)
@@ -128,7 +128,7 @@ def _report(file_format: str, found: Iterable[Found], answers: Answers, steps: l
 
 
 def _print(report: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(emoji=False, highlight=False)
     table = Table("in the file", "", "answers", "", title=f"import of {report['format']}")
     table.columns[1].justify = table.columns[3].justify = "right"
     in_file = ("samples", "results", "items", "pass", "fail", "inconclusive")

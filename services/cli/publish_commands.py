@@ -126,7 +126,7 @@ def _report(answers: Answers, bad: list[BadLine]) -> dict[str, Any]:
 
 def print_answers(report: dict[str, Any], rows: int = _ROWS) -> None:
     """Prints how many events came to which outcome, and each of those that were not simply accepted."""
-    console = Console()
+    console = Console(emoji=False, highlight=False)
     table = Table("outcome", "events", title=f"{report['events']:,} events")
     table.columns[1].justify = "right"
     for outcome in OUTCOMES:
