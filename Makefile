@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 26
 
 setup: $(STAMP) ## make .venv with the locked dependencies; does nothing when it is current
 
@@ -27,4 +28,41 @@ lock: $(STAMP) ## write requirements.lock anew from pyproject.toml
 schemas: $(STAMP) ## write schemas/generated anew
 	@$(BIN)/python -m schemas.generate
 
-.PHONY: help setup lock schemas
+demo: $(STAMP) ## show the whole way once: start everything, feed it, check what comes out, stop everything
+	@echo "demo: from an empty var/demo to rates and alerts, in about a minute"
+	@$(BIN)/samplewatch demo
+
+run: $(STAMP) ## the same, and keep everything running until Ctrl-C
+	@echo "run: the demo, left running; Ctrl-C stops everything"
+	@exec $(BIN)/samplewatch demo --keep
+
+test: lint ## lint, then the unit, integration and end-to-end tests
+	@echo "test: all tests; those on containers run where a Docker engine answers"
+	@$(PYTEST) tests/unit tests/integration tests/e2e
+
+test-unit: $(STAMP) ## the unit tests: no broker, no Redis
+	@$(PYTEST) tests/unit
+
+test-integration: $(STAMP) ## the tests on a real broker and Redis
+	@$(PYTEST) tests/integration
+
+test-e2e: $(STAMP) ## the tests of all services together
+	@$(PYTEST) tests/e2e
+
+lint: $(STAMP) ## ruff, mypy, and whether the generated schemas are current and compatible
+	@echo "lint: ruff, mypy, schemas"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/python -m schemas.generate --check
+	@$(BIN)/python -m schemas.compatibility
+
+clean: ## remove .venv, var and the caches; refuses while an instance runs in var
+	@echo "clean: removing .venv, var and the caches"
+	@for dir in $(wildcard var/*/); do \
+	  if $(BIN)/samplewatch status --dir $$dir --json 2>/dev/null | grep -q '"running": true'; then \
+	    echo "clean: $$dir is running; stop it with: $(BIN)/samplewatch down --dir $$dir"; exit 1; fi; done
+	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@find . \( -name __pycache__ -o -name node_modules \) -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup lock schemas demo run test test-unit test-integration test-e2e lint clean
