@@ -1,0 +1,101 @@
+"""`samplewatch demo`: everything comes out as the ground truth says, and nothing is left running."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.embedded.process import spawn
+from deploy.embedded.state import lock_held
+from services.cli.demo_input import LABORATORY_DATA
+from tests.system import COMMAND
+
+pytestmark = pytest.mark.timeout(240)
+_SAMPLES = 300
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """The environment of the demo; with the servers that it must not write to."""
+    registry = tmp_path / "run"
+    registry.mkdir()
+    elsewhere = {"SAMPLEWATCH_KAFKA": "127.0.0.1:1", "SAMPLEWATCH_REDIS": "redis://127.0.0.1:1/0"}
+    return {**os.environ, **elsewhere, "XDG_RUNTIME_DIR": str(registry)}
+
+
+def demo(directory: Path, *words: str) -> list[str]:
+    return [str(COMMAND), "demo", "--samples", str(_SAMPLES), "--dir", str(directory), *words]
+
+
+def processes_of(directory: Path) -> Iterator[str]:
+    """The command line of every process that has the directory in it."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+        if str(directory) in line:
+            yield line
+
+
+def all_ok(summary: dict[str, Any]) -> bool:
+    return bool(summary["ok"]) and all(check["ok"] for check in summary["ground_truth"])
+
+
+def test_demo_sums_up_compares_and_stops_everything(tmp_path: Path, env: dict[str, str]) -> None:
+    directory = tmp_path / "demo"
+    directory.mkdir()
+    (directory / "ports.json").write_text("{}")  # an earlier demo was there
+    done = subprocess.run(demo(directory), env=env, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every count is as the ground truth says" in done.stdout
+    assert "to look further:" in done.stdout
+    assert not lock_held(directory)
+    assert sys.platform != "linux" or list(processes_of(directory)) == []
+
+    summary = json.loads((directory / "summary.json").read_text())
+    assert all_ok(summary)
+    assert (summary["samples"], summary["seed"]) == (_SAMPLES, 1)
+    assert sum(summary["receipts"].values()) == summary["events"] == sum(summary["inputs"].values())
+    assert summary["answers"] == summary["receipts"]
+    assert len(summary["inputs"]) == 1 + LABORATORY_DATA.exists()
+    assert {row["domain"] for row in summary["rates"]} >= {"food", "food_rapid", "product"}
+    assert summary["newest_alerts"]
+    assert summary["seconds"]["total"] > summary["seconds"]["start"] > 0
+    assert {"samplewatch", "kafka", "python"} <= set(summary["versions"])
+
+
+def test_kept_demo_runs_until_it_is_told_to_stop(tmp_path: Path, env: dict[str, str]) -> None:
+    directory, out = tmp_path / "demo", tmp_path / "kept.log"
+    kept = spawn("kept", demo(directory, "--keep"), logs=tmp_path, env=env)
+    try:
+        deadline = time.monotonic() + 200
+        while "everything runs" not in out.read_text():
+            assert kept.poll() is None and time.monotonic() < deadline, out.read_text()
+            time.sleep(0.2)
+        assert lock_held(directory)
+        again = subprocess.run(demo(directory), env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert again.returncode != 0 and "is running" in again.stderr
+        kept.send_signal(signal.SIGTERM)
+        assert kept.wait(60) == 0, out.read_text()
+    finally:
+        kept.kill()
+        kept.wait()
+    assert not lock_held(directory)
+    assert sys.platform != "linux" or list(processes_of(directory)) == []
+
+
+def test_demo_removes_no_directory_that_holds_anything_else(tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    done = subprocess.run(demo(tmp_path), env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0 and "holds mine.txt" in done.stderr
+    assert (tmp_path / "mine.txt").read_text() == "mine"
