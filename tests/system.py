@@ -27,7 +27,6 @@ from kafka.admin import KafkaAdminClient
 from deploy.embedded.instance import Instance, ServiceInfo, load_instance
 from deploy.embedded.process import spawn, stop, tail
 from deploy.embedded.state import read_state
-from schemas.cloudevents import binary_headers
 from schemas.topics import (
     ALERT_COMMANDS,
     DELTAS,
@@ -79,12 +78,6 @@ class Place:
 def unique(prefix: str = "S") -> str:
     """A name that no other test uses."""
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
-
-
-def binary(topic: str, key: str, event: Mapping[str, Any], *, source: str, event_id: str | None = None) -> Raw:
-    """An event in CloudEvents binary mode: what it is and who sends it in headers, the rest in the body."""
-    headers = binary_headers(type=event["type"], source=source, event_id=event_id or unique("e"))
-    return Raw(topic, key.encode(), json.dumps(event, ensure_ascii=False).encode(), headers)
 
 
 class System:
