@@ -46,14 +46,15 @@ class Instance:
 
 
 def find_instance(directory: str | None = None) -> Instance:
-    """The instance in the directory (or in SAMPLEWATCH_DIR), else the only one that runs, else the environment's.
+    """The instance in the directory (or in SAMPLEWATCH_DIR), else the environment's, else the only one that runs.
 
-    Raises click.ClickException, in words for the user, when there is none, or more than one.
+    What the user has said never loses to what happens to run on the machine. Raises click.ClickException, in words for
+    the user, when there is none, or more than one.
     """
+    if not _named(directory) and (instance := _from_environment()) is not None:
+        return instance
     chosen = locate(directory)
     if chosen is None:
-        if (instance := _from_environment()) is not None:
-            return instance
         raise click.ClickException("nothing is running; `samplewatch up` starts Kafka, Redis and the services")
     instance = load_instance(chosen)
     if instance is None or not instance.bootstrap:
@@ -65,7 +66,7 @@ def find_instance(directory: str | None = None) -> Instance:
 
 def locate(directory: str | None) -> Path | None:
     """The directory that is meant: the one given, SAMPLEWATCH_DIR, or that of the only running instance."""
-    if named := directory or os.environ.get("SAMPLEWATCH_DIR"):
+    if named := _named(directory):
         return Path(named).resolve()
     running = registered()
     if len(running) > 1:
@@ -73,6 +74,10 @@ def locate(directory: str | None) -> Path | None:
             "several instances are running; choose one with --dir: " + ", ".join(map(str, running))
         )
     return running[0] if running else None
+
+
+def _named(directory: str | None) -> str | None:
+    return directory or os.environ.get("SAMPLEWATCH_DIR")
 
 
 def load_instance(directory: Path) -> Instance | None:
@@ -88,9 +93,13 @@ def instance_of(directory: Path, state: Mapping[str, Any]) -> Instance:
 
 
 def _from_environment() -> Instance | None:
+    """What SAMPLEWATCH_KAFKA and _REDIS name: the running instance that uses this broker, else the addresses alone."""
     kafka, redis = os.environ.get("SAMPLEWATCH_KAFKA"), os.environ.get("SAMPLEWATCH_REDIS")
     if not kafka or not redis:
         return None
+    for running in map(load_instance, registered()):
+        if running is not None and running.bootstrap == kafka:
+            return running
     urls = {
         name: os.environ.get(f"SAMPLEWATCH_{name.upper()}_URL", "") for name in ("sampling", "lab_results", "alerts")
     }
