@@ -210,6 +210,8 @@ class System:
                 code, kind, body = response.status, response.headers.get_content_type(), response.read().decode()
         except urllib.error.HTTPError as error:
             code, kind, body = error.code, error.headers.get_content_type(), error.read().decode()
+        except OSError as error:
+            raise AssertionError(f"GET {url}: {error}\n{self.logs()}") from None
         assert code == status, f"GET {url}: {code}, wanted {status}: {body[:500]}\n{self.logs()}"
         return json.loads(body) if kind == "application/json" else body
 
@@ -304,6 +306,11 @@ class System:
             time.sleep(0.05)
         return found
 
+    def assert_running(self) -> None:
+        """Fails at once where a service has ended, for then nothing is worth waiting for."""
+        ended = {name: service.exit for name, service in self.services.items() if service.exit is not None}
+        assert not ended, f"services have ended, with exit status {ended}\n{self.logs(40)}"
+
     def wait_idle(self, seconds: float = 60) -> None:
         """Waits until every service has taken in everything there is and has published what follows from it.
 
@@ -315,6 +322,7 @@ class System:
             places = [TopicPartition(t, n) for t in sorted(topics) for n in consumer.partitions_for_topic(t) or ()]
             deadline = time.monotonic() + seconds
             while behind := self._behind(admin, consumer, places):
+                self.assert_running()
                 if time.monotonic() > deadline:
                     raise AssertionError(f"not idle within {seconds:g} s; behind: {behind}\n{self.logs()}")
                 time.sleep(0.05)
