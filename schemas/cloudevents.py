@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from schemas.values import Identifier
+
 Headers = tuple[tuple[str, bytes], ...]
 
 STRUCTURED = b"application/cloudevents+json"
 _SPECVERSION = b"1.0"
+_IDENTIFIER = TypeAdapter(Identifier).validator
+_IDENTIFIER_LENGTH = 200
 
 
 class NotAnEvent(ValueError):
@@ -61,6 +67,18 @@ def _member(body: Mapping[str, Any], name: str) -> str | None:
     return value.encode(errors="replace").decode() if isinstance(value, str) and value else None
 
 
+def _identifier(field: str, text: str | None) -> str | None:
+    """`text`, which goes into what is written from this event; raises NotAnEvent where no contract takes it."""
+    if text is None or _IDENTIFIER.isinstance_python(text):
+        return text
+    raise NotAnEvent(field, f"has to have at most {_IDENTIFIER_LENGTH} characters, no line break, no space around them")
+
+
+def _made_identifier(text: str) -> str | None:
+    """The nearest that can be written to what a bad message says; None where nothing is left."""
+    return " ".join(text.split())[:_IDENTIFIER_LENGTH].strip() or None
+
+
 def parse_object(value: bytes) -> dict[str, Any]:
     """The JSON object in `value`; raises NotAnEvent for anything else."""
     try:
@@ -83,7 +101,8 @@ def open_envelope(headers: Iterable[tuple[str, bytes | None]], value: bytes) -> 
     """
     named = dict(headers)
     if "ce_specversion" in named or "ce_type" in named:
-        return Envelope(_text(named, "ce_type"), _text(named, "ce_source"), _text(named, "ce_id"), value)
+        source, event_id = (_identifier(name, _text(named, name)) for name in ("ce_source", "ce_id"))
+        return Envelope(_text(named, "ce_type"), source, event_id, value)
     structured = (named.get("content-type") or b"").startswith(STRUCTURED)
     if not structured and b'"specversion"' not in value:
         return Envelope(None, None, None, value)
@@ -92,13 +111,14 @@ def open_envelope(headers: Iterable[tuple[str, bytes | None]], value: bytes) -> 
         return Envelope(None, None, None, value)
     if not isinstance(body.get("data"), dict):
         raise NotAnEvent("data", "is missing from the CloudEvents envelope, or is not an object")
-    return Envelope(_member(body, "type"), _member(body, "source"), _member(body, "id"), body["data"])
+    source, event_id = (_identifier(name, _member(body, name)) for name in ("source", "id"))
+    return Envelope(_member(body, "type"), source, event_id, body["data"])
 
 
 def claimed_identity(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> tuple[str | None, str | None]:
     """(source, event_id) that a message claims, as far as anything can be made of it: for the answer to a bad one."""
     named = dict(headers)
-    identity = [(named.get(name) or b"").decode(errors="replace") or None for name in ("ce_source", "ce_id")]
+    identity = [_made_identifier((named.get(name) or b"").decode(errors="replace")) for name in ("ce_source", "ce_id")]
     if value and None in identity:
         try:
             body = parse_object(value)
@@ -106,5 +126,6 @@ def claimed_identity(headers: Iterable[tuple[str, bytes | None]], value: bytes |
             body = {}
         for place, names in enumerate((("source",), ("event_id", "id"))):
             if identity[place] is None:
-                identity[place] = next((found for name in names if (found := _member(body, name))), None)
+                claims = (_made_identifier(_member(body, name) or "") for name in names)
+                identity[place] = next((claim for claim in claims if claim), None)
     return identity[0], identity[1]

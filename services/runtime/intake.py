@@ -18,7 +18,7 @@ from schemas.cloudevents import NotAnEvent, claimed_identity, open_envelope
 from schemas.events import Event
 from schemas.receipts import DeadLetter, Receipt
 from schemas.timing import implausible_time
-from schemas.topics import MAX_EVENT_BYTES, RECEIPTS, Topic
+from schemas.topics import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, RECEIPTS, Topic
 from schemas.writing import first_error
 from services.runtime import metrics
 from services.runtime.answers import Answer, rejected
@@ -32,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 #: Header of a forwarded event: the partition and offset at which it first came in, joined by a hyphen.
 ORIGIN = "sw_origin"
-_ORIGIN_FORM = re.compile(rb"^(\d{1,4})-(\d{1,18})$")
+_ORIGIN_FORM = re.compile(rb"(\d{1,4})-(\d{1,18})")
+_REASON_LENGTH = 500
+#: How much is kept of a value that is too large for any topic.
+_CUT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Intake:
         service: str,
         homes: Callable[[Sequence[bytes]], list[int]] = lambda keys: homes_of(keys, PARTITIONS),
     ) -> None:
+        """`homes` says which partitions own the keys, a negative number for a key that is answered where it lies."""
         self.topic = topic
         self._contract = contract
         self._contracts: dict[str, type[BaseModel]] = {model.__name__: model for model in topic.contracts}
@@ -98,7 +102,9 @@ class Intake:
             taken = self._event(record, value)
             if record.key != getattr(taken.event, self.topic.key).encode():
                 raise NotAnEvent("key", f"is not the event's {self.topic.key}")
-            if home is not None and home != record.partition:
+            if home is not None and 0 <= home != record.partition:
+                if _size(record) > 2 * MAX_EVENT_BYTES:
+                    raise NotAnEvent("headers", f"are more than {MAX_EVENT_BYTES:,} bytes")
                 return Misrouted(record, home)
             wrong = implausible_time(taken.event, taken.source, moment_of(record.timestamp))
             return taken if wrong is None else Refused(record, *wrong)
@@ -152,12 +158,12 @@ class Intake:
         receipt = Receipt.model_construct(
             receipt_id=f"{self.topic.name}-{partition}-{offset}",
             outcome=answer.outcome,
-            source=source[:200],
-            event_id=event_id and event_id[:200],
+            source=source,
+            event_id=event_id,
             type=type(event).__name__ if event else None,
             sample_id=getattr(event, "sample_id", None),
             field=answer.field,
-            reason=answer.reason,
+            reason=answer.reason and _short(answer.reason),
             topic=self.topic.name,
             partition=partition,
             offset=offset,
@@ -197,27 +203,45 @@ def fold_intake(intake: Intake, changes: Changes, inputs: Iterable[Input], take:
 
 
 def dead_letter(topic: Topic, record: Record, service: str, field: str, reason: str) -> Message:
-    """The record untouched, for the topic's dead letters, with headers that say where it lay and why."""
+    """The record untouched, for the topic's dead letters, with headers that say where it lay and why.
+
+    Only of a record that was larger than any topic takes, before it was compressed, no more than the beginning is kept.
+    """
     letter = DeadLetter(
         topic=topic.name,
         partition=record.partition,
         offset=record.offset,
         field=field,
-        reason=reason,
+        reason=_short(reason),
         service=service,
         arrived_at=moment_of(record.timestamp),
     )
     metrics.DEAD_LETTERS.labels(topic.name, field.partition(".")[0]).inc()
     why = tuple((f"dlq_{name}", str(value).encode()) for name, value in letter.model_dump(mode="json").items())
+    if (size := _size(record)) > MAX_MESSAGE_BYTES:
+        # only compressed could it come in, and compressed otherwise it might never go out
+        key, value = (part and part[:_CUT_BYTES] for part in (record.key, record.value))
+        return Message(topic.dead_letters, record.partition, key, value, (*why, ("dlq_cut_from", b"%d" % size)))
     return Message(topic.dead_letters, record.partition, record.key, record.value, (*record.headers, *why))
 
 
 def _origin(record: Record) -> tuple[int, int]:
-    for name, content in record.headers:
-        found = _ORIGIN_FORM.match(content or b"") if name == ORIGIN else None
-        if found:
+    # the last one is ours; an event is forwarded from another partition, and once
+    for name, content in reversed(record.headers):
+        found = _ORIGIN_FORM.fullmatch(content or b"") if name == ORIGIN else None
+        if found and record.partition != int(found[1]) < PARTITIONS:
             return int(found[1]), int(found[2])
     return record.partition, record.offset
+
+
+def _size(record: Record) -> int:
+    headers = sum(len(name) + len(content or b"") for name, content in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
+
+
+def _short(reason: str) -> str:
+    """A reason may quote what was sent, which may be of any size."""
+    return reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]}…"
 
 
 def _within_limit(value: bytes | None) -> bytes | None:

@@ -19,7 +19,10 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
 from services.runtime.engine import Engine, Place
+from services.runtime.records import install as read_any_header_name
 from services.runtime.shard import Batch
+
+read_any_header_name()
 
 _FETCH_WAIT_MS = 200
 
