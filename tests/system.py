@@ -287,6 +287,12 @@ class System:
         wanted = None if key is None else key.encode()
         return [record for batch in found.values() for record in batch if wanted is None or record.key == wanted]
 
+    def ends(self, topic: str) -> dict[int, int]:
+        """The next offset of each partition of a topic."""
+        with contextlib.closing(KafkaConsumer(bootstrap_servers=self.bootstrap)) as consumer:
+            places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            return {place.partition: end for place, end in consumer.end_offsets(places).items()}
+
     def messages(self, topic: str, key: str | None = None) -> list[dict[str, Any]]:
         """What the records of a topic say, as JSON objects."""
         return [json.loads(record.value) for record in self.records(topic, key)]

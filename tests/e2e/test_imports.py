@@ -1,0 +1,195 @@
+"""Real records imported: the known totals, whatever the order, however often, and whatever is stopped meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from schemas.topics import ALERT_EVENTS, LAB_RESULTS, RATES, SAMPLES, VERDICTS
+from tests.system import COMMAND, ROOT, System, embedded, unique
+
+DATA = ROOT.parent / "shared" / "data"
+FILES = {
+    "uk-pesticides": DATA / "uk_pesticide_samples_2016_2020.csv.gz",
+    "chicago": DATA / "chicago_food_inspections_2011_2013.csv.gz",
+}
+CITY = {"uk-pesticides": "GB/UK", "chicago": "US-IL/Chicago"}
+#: samples, passed, failed.
+TOTALS = {"uk-pesticides": (15_947, 15_129, 818), "chicago": (17_823, 14_249, 3_574)}
+ITEMS = {"uk-pesticides": 19_207, "chicago": 17_823}
+CUTS = ("all", "province", "city", "county", "category_1", "category_2", "stage", "laboratory", "producer")
+CROSSED = ("sampled_party", "county_category", "stage_category")
+
+pytestmark = [
+    pytest.mark.skipif(not all(path.exists() for path in FILES.values()), reason=f"the records are not in {DATA}"),
+    pytest.mark.timeout(600),
+]
+
+Snapshot = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system with both files imported, samples first."""
+    with embedded(tmp_path_factory.mktemp("imported")) as system:
+        for name in FILES:
+            report = import_file(system, name)
+            samples, passed, failed = TOTALS[name]
+            counted = {key: report[key] for key in ("samples", "results", "items", "pass", "fail", "bad_rows")}
+            assert counted == {
+                "samples": samples,
+                "results": samples,
+                "items": ITEMS[name],
+                "pass": passed,
+                "fail": failed,
+                "bad_rows": [],
+            }
+            # a result may still overtake its sample on its way through the sampling service
+            assert report["accepted"] + report["parked"] == 2 * samples, report
+        system.wait_idle()
+        yield system
+
+
+@pytest.fixture(scope="module")
+def expected(imported: System) -> Snapshot:
+    """What follows from both files."""
+    return snapshot(imported)
+
+
+def import_file(system: System, name: str, *words: str) -> dict[str, Any]:
+    report: dict[str, Any] = system.json("import", str(FILES[name]), "--format", name, *words)
+    return report
+
+
+def snapshot(system: System) -> Snapshot:
+    """Everything that people see, without when it came to be: rates, rates as published, verdicts and alerts."""
+    rates = {cut: system.rates(cut=cut) for cut in (*CUTS, *CROSSED)}
+    # as published, a cell's windows end on the day of its last change; "all" does not depend on it
+    published = {message["cell"]: message["windows"].get("all") for message in system.messages(RATES.name)}
+    verdicts: dict[str, dict[str, Any]] = {}
+    for message in system.messages(VERDICTS.name):
+        held = verdicts.setdefault(message["sample_id"], message)
+        if message["revision"] > held["revision"]:
+            verdicts[message["sample_id"]] = message
+    alerts = {
+        alert["alert_id"]: {name: value for name, value in alert.items() if name not in ("raised_at", "changed_at")}
+        for alert in system.alerts()
+    }
+    return {"rates": rates, "published": published, "verdicts": verdicts, "alerts": alerts}
+
+
+def assert_same(found: Snapshot, expected: Snapshot) -> None:
+    """Names the first few differences: the whole of them would be tens of thousands of lines."""
+    for part, wanted in expected.items():
+        got = found[part]
+        differing = [name for name in {**wanted, **got} if wanted.get(name) != got.get(name)]
+        first = {str(name): (got.get(name), wanted.get(name)) for name in differing[:3]}
+        assert not differing, f"{len(differing)} {part} differ, such as (found, wanted): {str(first)[:3000]}"
+
+
+def only(snapshot: Snapshot, source: str) -> dict[str, dict[str, Any]]:
+    """The verdicts of one import."""
+    return {name: one for name, one in snapshot["verdicts"].items() if one["source"] == f"import:{source}"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_totals(imported: System, expected: Snapshot, name: str) -> None:
+    samples, passed, failed = TOTALS[name]
+    [row] = imported.json("rates", "--cut", "city", "--cell", CITY[name])
+    assert (row["domain"], row["plan"], row["pass"], row["fail"]) == ("food", "supervision", passed, failed)
+    published = expected["published"][f"food|supervision|city|{CITY[name]}"]
+    assert (published["pass"], published["fail"]) == (passed, failed)
+    verdicts = only(expected, name)
+    assert len(verdicts) == samples
+    assert sum(verdict["items"] for verdict in verdicts.values()) == ITEMS[name]
+    assert sum(verdict["outcome"] == "fail" for verdict in verdicts.values()) == failed
+
+
+def test_every_cell_adds_up_to_the_verdicts(expected: Snapshot) -> None:
+    outcomes = [verdict["outcome"] for verdict in expected["verdicts"].values()]
+    wanted = (outcomes.count("pass"), outcomes.count("fail"))
+    for cut in ("all", "province", "category_1", "stage", "laboratory", "stage_category"):
+        rows = expected["rates"][cut]
+        assert (sum(row["pass"] for row in rows), sum(row["fail"] for row in rows)) == wanted, cut
+    for cell, window in expected["published"].items():
+        cut, value = cell.split("|", 3)[2:]
+        if cut in expected["rates"]:
+            [row] = [row for row in expected["rates"][cut] if row["cell"] == value]
+            assert (row["pass"], row["fail"]) == (window["pass"], window["fail"]), cell
+
+
+def test_one_alert_per_failed_sample_and_item_class(imported: System, expected: Snapshot) -> None:
+    wanted = {
+        (verdict["sample_id"], item["item_class"])
+        for verdict in expected["verdicts"].values()
+        for item in verdict["failed_items"]
+    }
+    assert len(wanted) == TOTALS["uk-pesticides"][2] + TOTALS["chicago"][2]  # each import has one class of item
+    alerts = list(expected["alerts"].values())
+    assert len(alerts) == len(wanted)
+    assert {(alert["sample_id"], alert["item_class"]) for alert in alerts} == wanted
+    assert {alert["state"] for alert in alerts} == {"raised"}
+    events = imported.messages(ALERT_EVENTS.name)
+    assert sorted(event["alert_id"] for event in events) == sorted(expected["alerts"])
+
+
+def test_importing_again_changes_nothing(imported: System, expected: Snapshot) -> None:
+    before = {topic: len(imported.records(topic)) for topic in (VERDICTS.name, SAMPLES.name, ALERT_EVENTS.name)}
+    for name in FILES:
+        report = import_file(imported, name)
+        assert report["duplicate"] == 2 * TOTALS[name][0], report
+    imported.wait_idle()
+    assert_same(snapshot(imported), expected)
+    assert {topic: len(imported.records(topic)) for topic in before} == before
+
+
+def test_results_before_samples_and_a_stop_of_everything_in_the_middle_lead_to_the_same(
+    expected: Snapshot, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with embedded(tmp_path_factory.mktemp("stopped")) as system:
+        report = import_file(system, "uk-pesticides", "--results-first")
+        assert (report["parked"], report["accepted"]) == (TOTALS["uk-pesticides"][0],) * 2
+        with importing(system, "chicago") as process:
+            sent = stop_in_the_middle(system)
+            assert 0 < sent < TOTALS["chicago"][0], f"{sent} results were sent: not the middle of the import"
+            assert process.poll() is None, "the import ended before everything was stopped"
+            system.up()
+            process.wait(150)  # it may have gone on, or given up
+        report = import_file(system, "chicago", "--results-first")
+        assert report["accepted"] + report["duplicate"] + report["parked"] == 2 * TOTALS["chicago"][0], report
+        assert report["duplicate"] >= sent, report
+        system.wait_idle()
+        assert_same(snapshot(system), expected)
+
+
+@contextlib.contextmanager
+def importing(system: System, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """An import with its results first, under way."""
+    argv = [str(COMMAND), "import", str(FILES[name]), "--format", name, "--results-first", "--timeout", "10"]
+    output = system.dir / f"{unique('import')}.log"
+    with output.open("wb") as log:
+        process = subprocess.Popen([*argv, "--dir", str(system.dir)], env=system.env, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def stop_in_the_middle(system: System) -> int:
+    """Stops everything once some of the results have come in; returns how many had been sent by then."""
+
+    def sent() -> int:
+        return sum(system.ends(LAB_RESULTS.name).values()) - TOTALS["uk-pesticides"][0]
+
+    deadline = time.monotonic() + 60
+    while sent() < 2_000:
+        assert time.monotonic() < deadline, "the import sends nothing"
+    reached = sent()
+    system.down()
+    return reached
