@@ -264,14 +264,7 @@ class System:
 
     def records(self, topic: str, key: str | None = None) -> list[Any]:
         """Every record of the topic, or those of one key, in order within each partition (kafka-python's records)."""
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.bootstrap,
-            enable_auto_commit=False,
-            fetch_max_wait_ms=50,
-            max_poll_records=10_000,
-            max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
-            fetch_max_bytes=4 * MAX_MESSAGE_BYTES,
-        )
+        consumer = self._consumer()
         with contextlib.closing(consumer):
             places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
             assert places, f"there is no topic {topic}"
@@ -287,9 +280,19 @@ class System:
         wanted = None if key is None else key.encode()
         return [record for batch in found.values() for record in batch if wanted is None or record.key == wanted]
 
+    def _consumer(self) -> KafkaConsumer:
+        return KafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            enable_auto_commit=False,
+            fetch_max_wait_ms=50,
+            max_poll_records=10_000,
+            max_partition_fetch_bytes=2 * MAX_MESSAGE_BYTES,
+            fetch_max_bytes=4 * MAX_MESSAGE_BYTES,
+        )
+
     def ends(self, topic: str) -> dict[int, int]:
         """The next offset of each partition of a topic."""
-        with contextlib.closing(KafkaConsumer(bootstrap_servers=self.bootstrap)) as consumer:
+        with contextlib.closing(self._consumer()) as consumer:
             places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
             return {place.partition: end for place, end in consumer.end_offsets(places).items()}
 
@@ -323,7 +326,7 @@ class System:
         A service commits a record only when its consequences are on their topics. So once all that was committed, seen
         first, reaches the ends of all topics, seen afterwards, nothing is under way.
         """
-        with self._admin() as admin, contextlib.closing(KafkaConsumer(bootstrap_servers=self.bootstrap)) as consumer:
+        with self._admin() as admin, contextlib.closing(self._consumer()) as consumer:
             topics = {topic for consumed in CONSUMES.values() for topic in consumed}
             places = [TopicPartition(t, n) for t in sorted(topics) for n in consumer.partitions_for_topic(t) or ()]
             deadline = time.monotonic() + seconds
