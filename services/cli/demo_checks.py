@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from services.cli.demo_input import Programme, Truth
+from services.cli.demo_input import Truth
 from services.cli.demo_watch import Receipt, Standing, Watch
 
 #: Asks a service: its name, the path and the parameters; the JSON answer.
@@ -57,7 +57,9 @@ def checks(truth: Truth, watch: Watch, ask: Ask) -> Iterator[Check]:
     yield Check("standing alerts of GET /alerts", truth.alerts, sum(row["state"] != "cancelled" for row in served))
 
     rates = _rates(ask, {"cut": "city", "cell": truth.city})
-    yield _compare("rates of the city by programme", {(*name, truth.city): of for name, of in _all(truth)}, rates)
+    yield _compare(
+        "rates of the city by programme", {(*name, truth.city): of for name, of in truth.programmes.items()}, rates
+    )
     if truth.counties:
         wanted = {(*name, county): of for name, rows in truth.counties.items() for county, of in rows.items()}
         found = {key: of for key, of in _rates(ask, {"cut": "county"}).items() if key[2].startswith(truth.city)}
@@ -74,10 +76,6 @@ def checks(truth: Truth, watch: Watch, ask: Ask) -> Iterator[Check]:
 
 def _of(truth: Truth, one: Receipt | Standing) -> bool:
     return one.source.startswith(truth.source)
-
-
-def _all(truth: Truth) -> Iterable[tuple[Programme, Counter[str]]]:
-    return truth.programmes.items()
 
 
 def _days(month: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import pytest
 
 from deploy.embedded.process import spawn
 from deploy.embedded.state import lock_held
-from services.cli.demo_input import LABORATORY_DATA
+from services.cli.demo_checks import checks
+from services.cli.demo_input import LABORATORY_DATA, Truth
+from services.cli.demo_watch import Receipt, Standing, Watch
 from tests.system import COMMAND
 
 pytestmark = pytest.mark.timeout(240)
@@ -99,3 +102,44 @@ def test_demo_removes_no_directory_that_holds_anything_else(tmp_path: Path, env:
     done = subprocess.run(demo(tmp_path), env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0 and "holds mine.txt" in done.stderr
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def one_failed_sample(**wrong: Any) -> list[str]:
+    """What the checks find amiss where one sample has failed, and the truth says so but for `wrong`."""
+    watch = Watch("nowhere")
+    watch.receipts = {"r-1": Receipt("synthetic:a", "accepted"), "r-2": Receipt("other", "rejected")}
+    watch.verdicts = {"S": Standing(1, "synthetic:lab", "fail", "S"), "T": Standing(1, "other", "pass", "T")}
+    watch.alerts = {
+        "A": Standing(1, "synthetic:lab", "raised", "S"),
+        "B": Standing(2, "synthetic:lab", "cancelled", "S"),
+    }
+    row = {"domain": "food", "plan": "supervision", "pass": 0, "fail": 1, "inconclusive": 0}
+
+    def ask(service: str, _path: str, parameters: dict[str, Any]) -> Any:
+        if service == "alerts":
+            return [{"state": "raised"}, {"state": "cancelled"}]
+        return [{**row, "cell": parameters.get("cell", "621002")}]
+
+    counts = {("food", "supervision"): Counter(fail=1)}
+    told: dict[str, Any] = {
+        "events": 1,
+        "duplicates": 0,
+        "failed_samples": 1,
+        "alerts": 1,
+        "programmes": counts,
+        "counties": {name: {"621002": of} for name, of in counts.items()},
+        "months": {name: {"2025-03": of} for name, of in counts.items()},
+    }
+    truth = Truth("one", "6210", "synthetic:", **{**told, **wrong})
+    return [check.what for check in checks(truth, watch, ask) if not check.ok]
+
+
+def test_checks_find_what_differs_from_the_truth() -> None:
+    assert one_failed_sample() == []
+    assert one_failed_sample(events=2) == ["one receipt for each event"]
+    assert one_failed_sample(duplicates=1) == ["events answered as duplicates"]
+    assert one_failed_sample(alerts=2) == ["standing alerts on alerts.events.v1", "standing alerts of GET /alerts"]
+    other = {("food", "supervision"): {"2025-03": Counter({"pass": 1})}}
+    assert one_failed_sample(months=other) == ["rates of 1 months by programme"]
+    elsewhere = {("food", "special"): {"621002": Counter(fail=1)}}
+    assert one_failed_sample(counties=elsewhere) == ["rates of each county by programme"]
