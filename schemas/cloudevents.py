@@ -33,16 +33,19 @@ class Envelope:
     data: bytes | dict[str, Any]
 
 
-def binary_headers(*, type: str, source: str, event_id: str, time: datetime | None = None) -> Headers:
-    """The headers of binary mode for a JSON value."""
-    headers = (
+def binary_headers(*, type: str, source: str, event_id: str | None = None, time: datetime | None = None) -> Headers:
+    """The headers of binary mode for a JSON value; without event_id and time, those that a source's events share."""
+    headers: Headers = (
         ("ce_specversion", _SPECVERSION),
         ("ce_type", type.encode()),
         ("ce_source", source.encode()),
-        ("ce_id", event_id.encode()),
         ("content-type", b"application/json"),
     )
-    return headers if time is None else (*headers, ("ce_time", time.astimezone(UTC).isoformat().encode()))
+    if event_id is not None:
+        headers = (*headers, ("ce_id", event_id.encode()))
+    if time is not None:
+        headers = (*headers, ("ce_time", time.astimezone(UTC).isoformat().encode()))
+    return headers
 
 
 def _text(headers: Mapping[str, bytes | None], name: str) -> str | None:

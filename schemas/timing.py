@@ -14,12 +14,17 @@ SYNTHETIC = "synthetic:"
 
 
 def implausible_time(event: Event, source: str, arrived_at: datetime) -> tuple[str, str] | None:
-    """(field, reason) of the first time that cannot be right, or None. `arrived_at` is the broker's own time."""
+    """(field, reason) of the first time that cannot be right, or None. `arrived_at` is the broker's own time.
+
+    In a mirror of an event (`schemas.structs`) times are text.
+    """
     latest = arrived_at + TOLERANCE
     for field in event.TIMES:
         value = getattr(event, field)
         if value is None:
             continue
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
         if value < EARLIEST:
             return field, "lies before the year 2000"
         if value > latest and not source.startswith(SYNTHETIC):

@@ -108,6 +108,8 @@ class Shard:
             if changes.messages:
                 await self._publish(changes.messages, applied_at)  # 5 and 6
             metrics.EVENTS.labels(self.stage.name).inc(len(records))
+            for (counter, labels), increment in changes.counted.items():
+                counter.labels(*labels).inc(increment)
             return  # 7: the caller acknowledges
 
     async def _publish(self, messages: Sequence[Any], applied_at: float) -> None:
