@@ -36,19 +36,22 @@ class Envelope:
     type: str | None
     source: str | None
     event_id: str | None
-    data: bytes | dict[str, Any]
+    data: bytes
 
 
-def binary_headers(*, type: str, source: str, event_id: str, time: datetime | None = None) -> Headers:
-    """The headers of binary mode for a JSON value."""
-    headers = (
+def binary_headers(*, type: str, source: str, event_id: str | None = None, time: datetime | None = None) -> Headers:
+    """The headers of binary mode for a JSON value; without event_id and time, those that a source's events share."""
+    headers: Headers = (
         ("ce_specversion", _SPECVERSION),
         ("ce_type", type.encode()),
         ("ce_source", source.encode()),
-        ("ce_id", event_id.encode()),
         ("content-type", b"application/json"),
     )
-    return headers if time is None else (*headers, ("ce_time", time.astimezone(UTC).isoformat().encode()))
+    if event_id is not None:
+        headers = (*headers, ("ce_id", event_id.encode()))
+    if time is not None:
+        headers = (*headers, ("ce_time", time.astimezone(UTC).isoformat().encode()))
+    return headers
 
 
 def _text(headers: Mapping[str, bytes | None], name: str) -> str | None:
@@ -112,7 +115,7 @@ def open_envelope(headers: Iterable[tuple[str, bytes | None]], value: bytes) -> 
     if not isinstance(body.get("data"), dict):
         raise NotAnEvent("data", "is missing from the CloudEvents envelope, or is not an object")
     source, event_id = (_identifier(name, _member(body, name)) for name in ("source", "id"))
-    return Envelope(_member(body, "type"), source, event_id, body["data"])
+    return Envelope(_member(body, "type"), source, event_id, json.dumps(body["data"]).encode())
 
 
 def claimed_identity(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> tuple[str | None, str | None]:

@@ -10,7 +10,9 @@ from pydantic import Field
 from schemas.values import Contract, Domain, Measure, Plan, Text
 
 #: A cell's name on the topics and in the API: domain|plan|cut|value.
-CellKey = Annotated[str, Field(min_length=7, max_length=1200, examples=["food|supervision|county|621002"])]
+CellKey = Annotated[
+    str, Field(pattern=r"^\w+\|\w+\|\w+\|[\s\S]+$", max_length=2600, examples=["food|supervision|county|621002"])
+]
 
 
 class DayCounts(Contract):
@@ -56,7 +58,7 @@ class Rate(Contract):
     domain: Domain
     plan: Plan
     cut: Text
-    value: Text
+    value: Annotated[str, Field(min_length=1, max_length=2500)]
     measure: Measure
     as_of: date
     windows: dict[str, Window] = Field(description="by name: 7d, 30d, 90d, 365d, ytd, all")

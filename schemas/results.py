@@ -86,7 +86,7 @@ class Report(Event):
     """What a first report, an amendment and a retest have in common."""
 
     report_no: Identifier = Field(description="报告书编号")
-    revision: Annotated[int, Field(ge=1, le=10_000)] = 1
+    revision: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 1
     sample_id: Identifier = Field(description="抽样编号")
     lab_id: Identifier = Field(description="检验机构")
     received_at: Timestamp | None = Field(None, description="收检日期")
@@ -131,7 +131,7 @@ class ResultAmended(Report):
     """A later revision of a report replaces the earlier ones."""
 
     type: Literal["ResultAmended"] = "ResultAmended"
-    revision: Annotated[int, Field(ge=2, le=10_000)]
+    revision: Annotated[int, Field(strict=True, ge=2, le=10_000)]
     reason: LongText | None = None
 
 
@@ -147,7 +147,7 @@ class ResultWithdrawn(Event):
 
     type: Literal["ResultWithdrawn"] = "ResultWithdrawn"
     report_no: Identifier
-    revision: Annotated[int, Field(ge=2, le=10_000)]
+    revision: Annotated[int, Field(strict=True, ge=2, le=10_000)]
     sample_id: Identifier
     lab_id: Identifier
     withdrawn_at: Timestamp

@@ -94,7 +94,7 @@ SAMPLING_EVENT: TypeAdapter[SamplingEvent] = TypeAdapter(Annotated[SamplingEvent
 class Sample(SampleDescription):
     """sampling.samples.v1: the sample as it now stands. A later message has a higher revision and replaces it."""
 
-    revision: int = Field(ge=1, description="how many events have made it what it is")
+    revision: int = Field(ge=1, le=10**9, description="how many events have made it what it is")
     status: Literal["taken", "received", "voided"]
     source: Identifier
     lab_id: Identifier | None = None

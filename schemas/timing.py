@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from schemas.events import Event
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 #: Clocks of laboratories run ahead, and reports are dated by the day.
 TOLERANCE = timedelta(days=1)
 #: Sources under this name are simulated: their year may lie in the future.
@@ -14,14 +15,21 @@ SYNTHETIC = "synthetic:"
 
 
 def implausible_time(event: Event, source: str, arrived_at: datetime) -> tuple[str, str] | None:
-    """(field, reason) of the first time that cannot be right, or None. `arrived_at` is the broker's own time."""
+    """(field, reason) of the first time that cannot be right, or None. `arrived_at` is the broker's own time.
+
+    In a mirror of an event (`schemas.structs`) times are text.
+    """
     latest = arrived_at + TOLERANCE
     for field in event.TIMES:
         value = getattr(event, field)
         if value is None:
             continue
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
         if value < EARLIEST:
             return field, "lies before the year 2000"
+        if value > LATEST:
+            return field, "lies after the year 2999"
         if value > latest and not source.startswith(SYNTHETIC):
             return field, "lies in the future, more than a day after the event arrived"
     return None

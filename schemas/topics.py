@@ -51,8 +51,13 @@ def _intake(name: str, key: str, contracts: tuple[type[Contract], ...], written_
     )
 
 
-def _compacted(**more: str) -> dict[str, str]:
-    return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(3600 * 1000), **more}
+#: What the services write of an event of the largest size.
+_INNER = {"max.message.bytes": str(4 * MAX_EVENT_BYTES), "message.timestamp.type": "LogAppendTime"}
+_COMPACTED = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(3600 * 1000), **_INNER}
+
+
+def _kept(milliseconds: int, policy: str = "delete") -> dict[str, str]:
+    return {"cleanup.policy": policy, "retention.ms": str(milliseconds), **_INNER}
 
 
 SAMPLING_EVENTS = _intake(
@@ -82,10 +87,10 @@ RECEIPTS = Topic(
     (receipts.Receipt,),
     "sampling, lab_results, alerts",
     "one answer to every event taken in",
-    {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY)},
+    _kept(30 * _DAY),
 )
 SAMPLES = Topic(
-    "sampling.samples.v1", "sample_id", (sampling.Sample,), "sampling", "each sample as it now stands", _compacted()
+    "sampling.samples.v1", "sample_id", (sampling.Sample,), "sampling", "each sample as it now stands", _COMPACTED
 )
 VERDICTS = Topic(
     "lab.verdicts.v1",
@@ -93,7 +98,7 @@ VERDICTS = Topic(
     (verdicts.Verdict,),
     "lab_results",
     "sample and result joined, concluded, revised",
-    {"cleanup.policy": "delete", "retention.ms": str(_WINDOW_AND_MARGIN)},
+    _kept(_WINDOW_AND_MARGIN),
 )
 DELTAS = Topic(
     "qualification.deltas.v1",
@@ -101,7 +106,7 @@ DELTAS = Topic(
     (qualification.Delta,),
     "lab_results",
     "counts that a batch adds to a cell",
-    {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY)},
+    _kept(7 * _DAY),
 )
 RATES = Topic(
     "qualification.rates.v1",
@@ -109,7 +114,7 @@ RATES = Topic(
     (qualification.Rate,),
     "lab_results",
     "a cell's rates in every window",
-    _compacted(),
+    _COMPACTED,
 )
 ALERT_EVENTS = Topic(
     "alerts.events.v1",
@@ -117,7 +122,7 @@ ALERT_EVENTS = Topic(
     (alerts.AlertEvent,),
     "alerts",
     "each alert after each step of its life",
-    {"cleanup.policy": "compact,delete", "retention.ms": str(_WINDOW_AND_MARGIN)},
+    _kept(_WINDOW_AND_MARGIN, "compact,delete"),
 )
 
 #: Topics that a service consumes, each with a dead-letter topic beside it.

@@ -23,6 +23,9 @@ from schemas.values import (
     Timestamp,
 )
 
+#: More events than any sample can have; what counts them stays below.
+MOST_EVENTS = 10**9
+
 
 class FailedItem(Contract):
     """An item that failed, as the deciding report gave it."""
@@ -41,12 +44,13 @@ class FailedItem(Contract):
 class Verdict(Contract):
     """The standing of one sample. A later message has a higher revision and replaces the earlier ones.
 
-    `revision` counts the events about this sample and its results that led here, so that it is the same whatever the
-    order in which they arrived. `outcome` is absent where nothing stands any more: withdrawn, or the sample voided.
+    `revision` counts the events about this sample and its results that led here, in whatever order they arrived. An
+    event that changes nothing but this number is not followed by a message. `outcome` is absent where nothing stands
+    any more: withdrawn, or the sample voided.
     """
 
     sample_id: Identifier
-    revision: int = Field(ge=1)
+    revision: int = Field(ge=1, le=MOST_EVENTS)
     status: Literal["concluded", "revised", "withdrawn", "voided"]
     outcome: Outcome | None = None
     measure: Measure = Field(description="what a failure counts as: the three are never mixed")

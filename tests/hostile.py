@@ -348,7 +348,7 @@ def enveloped(kind: str, n: int, **more: Any) -> dict[str, Any]:
     return {**named, "data": data, **more}
 
 
-@refused("product_name")
+@refused("value")
 def surrogate_in_structured_text(kind: str, n: int) -> Made:
     envelope = enveloped(kind, n)
     return ascii_encoded({**envelope, "data": {**envelope["data"], "product_name": "\ud800"}})
@@ -359,7 +359,7 @@ def surrogate_in_structured_type(kind: str, n: int) -> Made:
     return ascii_encoded(enveloped(kind, n, type="\ud800"))
 
 
-@refused("type")
+@refused("value")
 def surrogate_in_structured_data_type(kind: str, n: int) -> Made:
     envelope = without(enveloped(kind, n), "type")
     return ascii_encoded({**envelope, "data": {**envelope["data"], "type": "\ud800"}})

@@ -134,6 +134,8 @@ def _next(alert: AlertEvent, **step: Any) -> AlertEvent:
     return alert.model_copy(update={"sequence": sequence, "event_id": f"{alert.alert_id}:{sequence}", **step})
 
 
+#: A headline names so many items, each in so many characters; the alert has them all.
+_NAMED_ITEMS, _ITEM_LENGTH = 8, 200
 _NOUN = {
     "qualification": ("不合格", "failed"),
     "problem": ("问题样品", "is a problem sample"),
@@ -143,9 +145,12 @@ _NOUN = {
 
 def _headline(verdict: Verdict, items: tuple[FailedItem, ...]) -> Wording:
     zh, en = _NOUN[verdict.measure]
+    named = [_excess(item)[:_ITEM_LENGTH] for item in items[:_NAMED_ITEMS]]
+    left = len(items) - len(named)
+    more_zh, more_en = (f"等{len(items)}项", f" and {left} more") if left else ("", "")
     return Wording.model_construct(
-        zh=f"{verdict.product_name}{zh}:{'、'.join(map(_excess, items))}(抽样编号 {verdict.sample_id})",
-        en=f"{verdict.product_name} {en}: {', '.join(map(_excess, items))} (sample {verdict.sample_id})",
+        zh=f"{verdict.product_name}{zh}:{'、'.join(named)}{more_zh}(抽样编号 {verdict.sample_id})",
+        en=f"{verdict.product_name} {en}: {', '.join(named)}{more_en} (sample {verdict.sample_id})",
     )
 
 

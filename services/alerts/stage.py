@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from schemas.alerts import ALERT_COMMAND, AlertEvent
+from schemas.structs import struct_of
 from schemas.topics import ALERT_COMMANDS, ALERT_EVENTS, VERDICTS
 from schemas.verdicts import Verdict
 from services.alerts import domain, store
@@ -15,13 +15,15 @@ from services.alerts.store import AlertsState, Seen
 from services.runtime.answers import Answer, duplicate, rejected
 from services.runtime.calendar import moment_of
 from services.runtime.inner import InnerTopic
-from services.runtime.intake import Input, Intake, Taken, fold_intake
+from services.runtime.intake import Input, Intake, Reading, Taken, fold_intake
 from services.runtime.marks import mark_of
-from services.runtime.messages import event_message
+from services.runtime.messages import Writer
 from services.runtime.settings import PARTITIONS
 from services.runtime.stage import Changes, Record
 
 SERVICE = "alerts"
+#: Enough of a verdict to see whether it concerns an alert, which few do.
+VerdictHead = struct_of(Verdict, only=("sample_id", "revision", "outcome"))
 
 
 def _homes(keys: Sequence[bytes]) -> list[int]:
@@ -37,8 +39,9 @@ class AlertsStage:
     topics = (VERDICTS.name, ALERT_COMMANDS.name)
 
     def __init__(self) -> None:
-        self._intake = Intake(ALERT_COMMANDS, ALERT_COMMAND, SERVICE, _homes)
-        self._verdicts = InnerTopic(VERDICTS, TypeAdapter(Verdict), SERVICE)
+        self._intake = Intake(ALERT_COMMANDS, SERVICE, Reading(ALERT_COMMAND, homes=_homes))
+        self._alerts = Writer(ALERT_EVENTS, SERVICE)
+        self._verdicts = InnerTopic(VERDICTS, VerdictHead, SERVICE)
 
     def decode(self, records: Sequence[Record]) -> list[Input]:
         """Reads verdicts, or commands from outside."""
@@ -48,8 +51,8 @@ class AlertsStage:
     async def load(self, redis: Redis, partition: int, inputs: Sequence[Input]) -> AlertsState:
         """The alerts that the inputs are about."""
         events = [item.event for item in inputs if isinstance(item, Taken)]
-        samples = (event.sample_id for event in events if isinstance(event, Verdict))
-        alert_ids = [event.alert_id for event in events if not isinstance(event, Verdict)]
+        samples = (event.sample_id for event in events if isinstance(event, VerdictHead))
+        alert_ids = [event.alert_id for event in events if not isinstance(event, VerdictHead)]
         return await store.load(redis, partition, samples, alert_ids)
 
     def fold(self, state: AlertsState, partition: int, inputs: Sequence[Input], version: int) -> Changes:
@@ -60,30 +63,23 @@ class AlertsStage:
         def keep(alert: AlertEvent) -> None:
             alerts[alert.alert_id] = alert
             changes.put[store.alerts_key(partition)][alert.alert_id] = store.pack_alert(alert)
-            changes.messages.append(
-                event_message(
-                    ALERT_EVENTS,
-                    partition,
-                    alert.alert_id,
-                    alert,
-                    event_id=alert.event_id,
-                    service=SERVICE,
-                    time=alert.changed_at,
-                )
-            )
+            moved_at = alert.changed_at.isoformat()
+            changes.messages.append(self._alerts.message(partition, alert.alert_id, alert, alert.event_id, moved_at))
 
         def judge(item: Taken) -> None:
-            verdict: Verdict = item.event
-            known = seen.get(verdict.sample_id, Seen(0, {}))
-            if verdict.revision <= known.revision:
+            head = item.event
+            known = seen.get(head.sample_id, Seen(0, {}))
+            if head.revision <= known.revision:
                 return
-            held = {name: alerts[identity] for name, identity in known.alerts.items()}
             ids = dict(known.alerts)
-            for alert in domain.judge(held, verdict, partition, moment_of(item.record.timestamp)):
-                ids[alert.item_class] = alert.alert_id
-                keep(alert)
-            seen[verdict.sample_id] = Seen(verdict.revision, ids)
-            changes.put[store.seen_key(partition)][verdict.sample_id] = store.pack_seen(seen[verdict.sample_id])
+            if head.outcome == "fail" or ids:
+                verdict = Verdict.model_validate_json(item.record.value or b"")
+                held = {name: alerts[identity] for name, identity in ids.items()}
+                for alert in domain.judge(held, verdict, partition, moment_of(item.record.timestamp)):
+                    ids[alert.item_class] = alert.alert_id
+                    keep(alert)
+            seen[head.sample_id] = Seen(head.revision, ids)
+            changes.put[store.seen_key(partition)][head.sample_id] = store.pack_seen(seen[head.sample_id])
 
         def command(item: Taken) -> Answer:
             identity = item.event.alert_id

@@ -24,10 +24,14 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("services.cli.runtime_commands:status", "Run", "show what runs, where, and whether it is ready"),
     "down": Entry("services.cli.runtime_commands:down", "Run", "stop everything that `up` started"),
     "demo": Entry("services.cli.demo_commands:demo", "Run", "show the whole way once, on simulated and real input"),
-    "publish": Entry("services.cli.publish_commands:publish", "Send", "publish samples or results and wait for receipts"),
+    "publish": Entry(
+        "services.cli.publish_commands:publish", "Send", "publish samples or results and wait for receipts"
+    ),
     "import": Entry("services.cli.import_commands:import_", "Send", "publish a file in a known format"),
     "simulate": Entry("services.cli.simulate_commands:simulate", "Send", "make a synthetic city year"),
-    "rates": Entry("services.cli.query_commands:rates", "Look", "qualification rates by place, category, laboratory, …"),
+    "rates": Entry(
+        "services.cli.query_commands:rates", "Look", "qualification rates by place, category, laboratory, …"
+    ),
     "alerts": Entry("services.cli.query_commands:alerts", "Look", "alerts, the newest first"),
     "sample": Entry("services.cli.query_commands:sample", "Look", "one sample with its whole history"),
     "topics": Entry("services.cli.topics_commands:topics", "Operate", "create the topics, or check them"),

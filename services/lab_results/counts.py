@@ -6,15 +6,16 @@ them that come from targeted sampling.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
 from schemas.qualification import DayCounts
+from schemas.structs import struct_of
 from schemas.verdicts import Verdict
-from services.lab_results.cuts import Cell, cells_of
-from services.runtime.calendar import day_from_number, day_number
+from services.lab_results.cuts import WHO_CUTS, Place, cells_of_place, group_key, place_of
+from services.runtime.calendar import day_from_number, day_number, number_of_day
 
 _LETTERS = {"pass": "p", "fail": "f", "inconclusive": "i"}
 _NAMES = {
@@ -25,8 +26,10 @@ _NAMES = {
     "F": "targeted_failed",
 }
 
-#: What a batch adds: cell -> count's name -> increment.
-Increments = dict[Cell, Counter[str]]
+DayCountsFacts = struct_of(DayCounts)
+
+#: What a batch adds: group of cells -> cell's value -> count's name -> increment.
+Increments = dict[str, dict[str, dict[str, int]]]
 
 
 class Counts(NamedTuple):
@@ -43,19 +46,46 @@ class Counts(NamedTuple):
 Daily = Mapping[int, Counts]
 
 
-def move(increments: Increments, before: Verdict | None, after: Verdict | None) -> None:
-    """Adds what changes when one verdict takes the place of another: what it had counted goes where it had counted."""
-    for verdict, sign in ((before, -1), (after, 1)):
-        if verdict is None or verdict.outcome is None or verdict.counted_on is None:
-            continue
+class Tally:
+    """What a batch of verdicts adds to the counts: gathered by place first, since many verdicts share one."""
+
+    def __init__(self) -> None:
+        self._by_place: dict[tuple[Place, str], int] = {}
+        self._by_cell: Increments = {}
+
+    def move(self, before: Verdict | None, after: Verdict | None) -> None:
+        """Adds what changes when one verdict takes another's place: what it had counted goes where it had counted."""
+        if before is not None:
+            self._count(before, -1)
+        if after is not None:
+            self._count(after, 1)
+
+    def _count(self, verdict: Verdict, sign: int) -> None:
+        if verdict.outcome is None or verdict.counted_on is None:
+            return
         letter = _LETTERS[verdict.outcome]
-        names = [f"{day_number(verdict.counted_on)}{letter}"]
-        if verdict.targeting == "targeted" and letter in "pf":
-            names.append(names[0].upper())
-        for cell in cells_of(verdict):
-            counter = increments[cell]
-            for name in names:
-                counter[name] += sign
+        name = f"{number_of_day(verdict.counted_on)}{letter}"
+        names = (name, name.upper()) if verdict.targeting == "targeted" and letter in "pf" else (name,)
+        place, by_place = place_of(verdict), self._by_place
+        for name in names:
+            by_place[place, name] = by_place.get((place, name), 0) + sign
+        for cut in WHO_CUTS:
+            value = cut.value(verdict)
+            if value:
+                for name in names:
+                    self._add(group_key(verdict.domain, verdict.plan, cut.name), value, name, sign)
+
+    def _add(self, group: str, value: str, name: str, increment: int) -> None:
+        counts = self._by_cell.setdefault(group, {}).setdefault(value, {})
+        counts[name] = counts.get(name, 0) + increment
+
+    def increments(self) -> Increments:
+        """The increments of every cell; those that come to nothing are zero. Ends the tally."""
+        for (place, name), increment in self._by_place.items():
+            for group, value in cells_of_place(place):
+                self._add(group, value, name, increment)
+        self._by_place.clear()
+        return self._by_cell
 
 
 def daily_counts(named: Iterable[tuple[str, int]]) -> dict[int, Counts]:
@@ -85,7 +115,4 @@ def day_deltas(counter: Mapping[str, int]) -> tuple[DayCounts, ...]:
     for name, increment in counter.items():
         if increment:
             days[int(name[:-1])][_NAMES[name[-1]]] = increment
-    return tuple(
-        DayCounts.model_construct(None, day=day_from_number(day), **days[day])  # type: ignore[arg-type]
-        for day in sorted(days)
-    )
+    return tuple(DayCountsFacts(day=day_from_number(day).isoformat(), **days[day]) for day in sorted(days))

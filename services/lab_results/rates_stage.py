@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from schemas.qualification import Delta
+from schemas.structs import struct_of
 from schemas.topics import DELTAS, RATES
 from services.lab_results import store
 from services.lab_results.counts import Counts
 from services.lab_results.cuts import Cell
 from services.lab_results.rates import rate_of
-from services.runtime.calendar import day_number, day_of, moment_of
+from services.runtime.calendar import day_of, moment_of, number_of_day
 from services.runtime.inner import InnerTopic
 from services.runtime.intake import Input, Taken
-from services.runtime.messages import event_message
+from services.runtime.messages import Writer
 from services.runtime.stage import Changes, Record
 
 SERVICE = "lab_results"
@@ -36,7 +36,8 @@ class RatesStage:
     topics = (DELTAS.name,)
 
     def __init__(self) -> None:
-        self._deltas = InnerTopic(DELTAS, TypeAdapter(Delta), SERVICE)
+        self._deltas = InnerTopic(DELTAS, struct_of(Delta), SERVICE, check=lambda delta: Cell.parse(delta.cell))
+        self._rates = Writer(RATES, SERVICE)
         self._daily: dict[int, Touched] = defaultdict(dict)
 
     def decode(self, records: Sequence[Record]) -> list[Input]:
@@ -48,7 +49,7 @@ class RatesStage:
         moved: dict[Cell, set[int]] = defaultdict(set)
         for item in inputs:
             if isinstance(item, Taken):
-                moved[Cell.parse(item.event.cell)].update(day_number(day.day) for day in item.event.days)
+                moved[Cell.parse(item.event.cell)].update(number_of_day(day.day) for day in item.event.days)
         remembered = self._daily[partition]
         known = {cell: days for cell, days in moved.items() if cell in remembered}
         for cell, days in (await store.read_days(redis, known)).items():
@@ -68,7 +69,7 @@ class RatesStage:
         for cell, daily in state.items():
             rate = rate_of(cell, daily, as_of)
             event_id = f"{cell.key}:{partition}:{version}"
-            changes.messages.append(event_message(RATES, partition, cell.key, rate, event_id=event_id, service=SERVICE))
+            changes.messages.append(self._rates.message(partition, cell.key, rate, event_id))
         return changes
 
     def forget(self, partition: int) -> None:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from pydantic import TypeAdapter
+import msgspec
 from redis.asyncio import Redis
 
 from schemas.qualification import Delta
 from schemas.results import RESULT_EVENT
-from schemas.sampling import Sample
+from schemas.structs import struct_of
 from schemas.topics import DELTAS, LAB_RESULTS, SAMPLES, VERDICTS
 from schemas.verdicts import Verdict
 from services.lab_results import counts, domain, store
-from services.lab_results.counts import Increments
+from services.lab_results.counts import Increments, Tally
 from services.lab_results.cuts import PUBLISHED
-from services.lab_results.domain import EMPTY, Dossier
+from services.lab_results.domain import EMPTY, Dossier, SampleFacts
+from services.lab_results.facts import content_mark, facts_of, screen
 from services.runtime.answers import Answer
 from services.runtime.inner import InnerTopic
-from services.runtime.intake import Input, Intake, Taken, fold_intake
-from services.runtime.marks import content_mark, mark_of
-from services.runtime.messages import event_message
+from services.runtime.intake import Input, Intake, Reading, Taken, fold_intake
+from services.runtime.marks import mark_of
+from services.runtime.messages import Message, Writer
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
 from services.runtime.stage import Changes, Record
@@ -38,8 +37,10 @@ class LabStage:
     topics = (LAB_RESULTS.name, SAMPLES.name)
 
     def __init__(self) -> None:
-        self._intake = Intake(LAB_RESULTS, RESULT_EVENT, SERVICE)
-        self._samples = InnerTopic(SAMPLES, TypeAdapter(Sample), SERVICE)
+        self._intake = Intake(LAB_RESULTS, SERVICE, Reading(RESULT_EVENT, screen=screen, facts=facts_of))
+        self._samples = InnerTopic(SAMPLES, SampleFacts, SERVICE)
+        self._verdicts = Writer(VERDICTS, SERVICE)
+        self._deltas = Writer(DELTAS, SERVICE)
 
     def decode(self, records: Sequence[Record]) -> list[Input]:
         """Reads results from outside, or samples."""
@@ -56,26 +57,19 @@ class LabStage:
         """Adds each input to its sample's dossier; publishes verdicts that changed and moves what they count."""
         dossiers = dict(state)
         changes = Changes()
-        increments: Increments = defaultdict(Counter)
+        tally = Tally()
 
         def settle(sample_id: str, before: Dossier, after: Dossier) -> None:
             if after is before:
                 return
-            dossiers[sample_id] = after
             was, now = domain.verdict_of(before), domain.verdict_of(after)
             if now is not None and not same_verdict(was, now):
-                counts.move(increments, was, now)
-                changes.messages.append(
-                    event_message(
-                        VERDICTS,
-                        partition,
-                        sample_id,
-                        now,
-                        event_id=f"{sample_id}:{now.revision}",
-                        service=SERVICE,
-                        time=now.concluded_at,
-                    )
-                )
+                event_id = f"{sample_id}:{now.revision}"
+                message = self._verdicts.message(partition, sample_id, now, event_id, now.concluded_at)
+                tally.move(was, now)
+                changes.messages.append(message)
+            # last, so that what can't be settled leaves no trace
+            dossiers[sample_id] = after
 
         def take(item: Taken) -> Answer:
             event = item.event
@@ -86,7 +80,7 @@ class LabStage:
             return answer
 
         def register(item: Taken) -> None:
-            sample: Sample = item.event
+            sample = item.event
             before = dossiers.get(sample.sample_id, EMPTY)
             settle(sample.sample_id, before, domain.register(before, sample))
 
@@ -94,33 +88,34 @@ class LabStage:
             fold_intake(self._intake, changes, inputs, take)
         else:
             self._samples.fold(changes, inputs, register)
-        key = store.dossiers_key(partition)
+        put = changes.put[store.dossiers_key(partition)]
         for sample_id, dossier in dossiers.items():
             if dossier is not state.get(sample_id):
-                changes.put[key][sample_id] = store.pack_dossier(dossier)
+                put[sample_id] = store.pack_dossier(dossier)
+        increments = tally.increments()
         store.add_counts(changes, partition, increments)
-        changes.messages.extend(_deltas(increments, partition, version))
+        changes.messages.extend(self._delta_messages(increments, partition, version))
         return changes
+
+    def _delta_messages(self, increments: Increments, partition: int, version: int) -> Iterator[Message]:
+        for group, cells in increments.items():
+            if group.rpartition("|")[2] not in PUBLISHED:
+                continue
+            for value, counter in cells.items():
+                days = counts.day_deltas(counter)
+                if days:
+                    key = f"{group}|{value}"
+                    delta = DeltaFacts(cell=key, partition=partition, version=version, days=days)
+                    home = home_of(key.encode(), PARTITIONS)
+                    yield self._deltas.message(home, key, delta, f"{key}:{partition}:{version}")
 
     def forget(self, partition: int) -> None:
         """Nothing is remembered between batches."""
 
 
+DeltaFacts = struct_of(Delta)
+
+
 def same_verdict(was: Verdict | None, now: Verdict) -> bool:
     """Whether two verdicts say the same, but for the number of events that led to them."""
-    if was is None:
-        return False
-    return {**was.__dict__, "revision": 0} == {**now.__dict__, "revision": 0}
-
-
-def _deltas(increments: Increments, partition: int, version: int) -> list[Any]:
-    messages = []
-    for cell, counter in increments.items():
-        days = counts.day_deltas(counter) if cell.cut in PUBLISHED else ()
-        if days:
-            key = cell.key
-            delta = Delta.model_construct(cell=key, partition=partition, version=version, days=days)
-            home = home_of(key.encode(), PARTITIONS)
-            event_id = f"{key}:{partition}:{version}"
-            messages.append(event_message(DELTAS, home, key, delta, event_id=event_id, service=SERVICE))
-    return messages
+    return was is not None and msgspec.structs.replace(was, revision=now.revision) == now  # type: ignore[type-var]

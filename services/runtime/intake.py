@@ -9,21 +9,24 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from schemas.cloudevents import NotAnEvent, claimed_identity, open_envelope
+from schemas.cloudevents import Envelope, NotAnEvent, claimed_identity, open_envelope
 from schemas.events import Event
-from schemas.receipts import DeadLetter, Receipt
+from schemas.receipts import Receipt
+from schemas.structs import struct_of
 from schemas.timing import implausible_time
-from schemas.topics import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, RECEIPTS, Topic
+from schemas.topics import MAX_EVENT_BYTES, RECEIPTS, Topic
 from schemas.writing import first_error
 from services.runtime import metrics
 from services.runtime.answers import Answer, rejected
 from services.runtime.calendar import moment_of
-from services.runtime.messages import Message, event_message
+from services.runtime.dead_letters import bury, shortened, size_of
+from services.runtime.messages import Message, Writer
 from services.runtime.partitioning import home_of, homes_of
 from services.runtime.settings import PARTITIONS
 from services.runtime.stage import Changes, Record
@@ -33,14 +36,12 @@ logger = logging.getLogger(__name__)
 #: Header of a forwarded event: the partition and offset at which it first came in, joined by a hyphen.
 ORIGIN = "sw_origin"
 _ORIGIN_FORM = re.compile(rb"(\d{1,4})-(\d{1,18})")
-_REASON_LENGTH = 500
-#: How much is kept of a value that is too large for any topic.
-_CUT_BYTES = 1024 * 1024
+
+ReceiptFacts = struct_of(Receipt)
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A valid event, with who sent it under which id."""
+class Taken(NamedTuple):
+    """A valid event, as the domain takes it, with who sent it under which id."""
 
     record: Record
     event: Any
@@ -48,8 +49,7 @@ class Taken:
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A record that is no valid event."""
 
     record: Record
@@ -57,8 +57,7 @@ class Refused:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Misrouted:
+class Misrouted(NamedTuple):
     """A record whose key belongs to another partition."""
 
     record: Record
@@ -68,22 +67,32 @@ class Misrouted:
 Input = Taken | Refused | Misrouted
 
 
+class Reading(NamedTuple):
+    """How the events of a topic are read.
+
+    contract: of all its events. homes: the partitions that own the keys, a negative number for a key that is answered
+    where it lies. screen: a quick look at a body, which gives
+    the event as the domain takes it, or None where only the contract can tell. facts: an event of the contract as the
+    domain takes it.
+    """
+
+    contract: TypeAdapter[Any]
+    homes: Callable[[Sequence[bytes]], list[int]] = lambda keys: homes_of(keys, PARTITIONS)
+    screen: Callable[[bytes], Any] = lambda body: None
+    facts: Callable[[Any], Any] = lambda event: event
+
+
 class Intake:
     """Reads and answers the events of one topic from outside."""
 
-    def __init__(
-        self,
-        topic: Topic,
-        contract: TypeAdapter[Any],
-        service: str,
-        homes: Callable[[Sequence[bytes]], list[int]] = lambda keys: homes_of(keys, PARTITIONS),
-    ) -> None:
-        """`homes` says which partitions own the keys, a negative number for a key that is answered where it lies."""
+    def __init__(self, topic: Topic, service: str, reading: Reading) -> None:
         self.topic = topic
-        self._contract = contract
+        self._contract = reading.contract
         self._contracts: dict[str, type[BaseModel]] = {model.__name__: model for model in topic.contracts}
         self._service = service
-        self._homes = homes
+        self._homes, self._screen, self._facts = reading.homes, reading.screen, reading.facts
+        self._key_of = attrgetter(topic.key)
+        self._receipts = Writer(RECEIPTS, service)
 
     def decode(self, records: Sequence[Record]) -> list[Input]:
         """Each record as an event, a refusal or a stray, in their order."""
@@ -100,13 +109,13 @@ class Intake:
             if len(value) > MAX_EVENT_BYTES:
                 raise NotAnEvent("value", f"has {len(value):,} bytes; an event has at most {MAX_EVENT_BYTES:,}")
             taken = self._event(record, value)
-            if record.key != getattr(taken.event, self.topic.key).encode():
+            if record.key != self._key_of(taken.event).encode():
                 raise NotAnEvent("key", f"is not the event's {self.topic.key}")
             if home is not None and 0 <= home != record.partition:
-                if _size(record) > 2 * MAX_EVENT_BYTES:
+                if size_of(record) > 2 * MAX_EVENT_BYTES:
                     raise NotAnEvent("headers", f"are more than {MAX_EVENT_BYTES:,} bytes")
                 return Misrouted(record, home)
-            wrong = implausible_time(taken.event, taken.source, moment_of(record.timestamp))
+            wrong = implausible_time(taken.event, taken.source, _moment(record.timestamp))
             return taken if wrong is None else Refused(record, *wrong)
         except NotAnEvent as error:
             return Refused(record, error.field, error.reason)
@@ -115,13 +124,7 @@ class Intake:
 
     def _event(self, record: Record, value: bytes) -> Taken:
         envelope = open_envelope(record.headers, value)
-        if envelope.type is None:
-            event = self._validate(self._contract, envelope.data)
-        else:
-            contract = self._contracts.get(envelope.type)
-            if contract is None:
-                raise NotAnEvent("type", f"is {envelope.type!r}, not one of {', '.join(self._contracts)}")
-            event = self._validate(contract, envelope.data)
+        event = self._screened(envelope) or self._facts(self._validated(envelope))
         source, event_id = envelope.source or event.source, envelope.event_id or event.event_id
         if not source:
             raise NotAnEvent("source", "is missing: give ce_source as a header, or source in the body")
@@ -129,10 +132,18 @@ class Intake:
             raise NotAnEvent("event_id", "is missing: give ce_id as a header, or event_id in the body")
         return Taken(record, event, source, event_id)
 
-    @staticmethod
-    def _validate(contract: TypeAdapter[Any] | type[BaseModel], data: bytes | dict[str, Any]) -> Event:
-        validator = contract.validator if isinstance(contract, TypeAdapter) else contract.__pydantic_validator__
-        event: Event = validator.validate_json(data) if isinstance(data, bytes) else validator.validate_python(data)
+    def _screened(self, envelope: Envelope) -> Any:
+        event = self._screen(envelope.data)
+        return event if event is not None and envelope.type in (None, event.type) else None
+
+    def _validated(self, envelope: Envelope) -> Event:
+        if envelope.type is None:
+            validator = self._contract.validator
+        elif (contract := self._contracts.get(envelope.type)) is not None:
+            validator = contract.__pydantic_validator__
+        else:
+            raise NotAnEvent("type", f"is {envelope.type!r}, not one of {', '.join(self._contracts)}")
+        event: Event = validator.validate_json(envelope.data)
         return event
 
     def answer(self, changes: Changes, item: Input, answer: Answer) -> None:
@@ -145,41 +156,39 @@ class Intake:
             claimed, event_id = claimed_identity(record.headers, _within_limit(record.value))
             source = claimed or ""
         if answer.outcome == "rejected":
-            changes.messages.append(
-                dead_letter(self.topic, record, self._service, answer.field or "value", answer.reason or "")
-            )
-        metrics.RECEIPTS.labels(self.topic.name, answer.outcome).inc()
+            bury(changes, self.topic, record, self._service, answer.field or "value", answer.reason or "")
+        changes.counted[metrics.RECEIPTS, (self.topic.name, answer.outcome)] += 1
         if source:
-            changes.messages.append(self._receipt(record, source, event_id, item, answer))
+            changes.messages.append(self._receipt(item, source, event_id, answer))
 
-    def _receipt(self, record: Record, source: str, event_id: str | None, item: Input, answer: Answer) -> Message:
+    def _receipt(self, item: Input, source: str, event_id: str | None, answer: Answer) -> Message:
+        record = item.record
         partition, offset = _origin(record)
         event = item.event if isinstance(item, Taken) else None
-        receipt = Receipt.model_construct(
+        receipt = ReceiptFacts(
             receipt_id=f"{self.topic.name}-{partition}-{offset}",
             outcome=answer.outcome,
             source=source,
             event_id=event_id,
-            type=type(event).__name__ if event else None,
+            type=event.type if event is not None else None,
             sample_id=getattr(event, "sample_id", None),
             field=answer.field,
-            reason=answer.reason and _short(answer.reason),
+            reason=answer.reason and shortened(answer.reason),
             topic=self.topic.name,
             partition=partition,
             offset=offset,
-            arrived_at=moment_of(record.timestamp),
+            arrived_at=_iso(record.timestamp),
             service=self._service,
         )
-        home = home_of(receipt.source.encode(), PARTITIONS)
-        return event_message(
-            RECEIPTS, home, receipt.source, receipt, event_id=receipt.receipt_id, service=self._service
+        return self._receipts.message(
+            home_of(source.encode(), PARTITIONS), source, receipt, event_id=receipt.receipt_id
         )
 
     def forward(self, changes: Changes, stray: Misrouted) -> None:
         """Sends a stray on to the partition that owns its key, where it is taken and answered."""
         record = stray.record
         origin = f"{record.partition}-{record.offset}".encode()
-        metrics.FORWARDED.labels(self.topic.name).inc()
+        changes.counted[metrics.FORWARDED, (self.topic.name,)] += 1
         changes.messages.append(
             Message(self.topic.name, stray.home, record.key, record.value, (*record.headers, (ORIGIN, origin)))
         )
@@ -202,27 +211,13 @@ def fold_intake(intake: Intake, changes: Changes, inputs: Iterable[Input], take:
         intake.answer(changes, item, answer)
 
 
-def dead_letter(topic: Topic, record: Record, service: str, field: str, reason: str) -> Message:
-    """The record untouched, for the topic's dead letters, with headers that say where it lay and why.
+#: Records of one batch often share their time of arrival.
+_moment = lru_cache(maxsize=4096)(moment_of)
 
-    Only of a record that was larger than any topic takes, before it was compressed, no more than the beginning is kept.
-    """
-    letter = DeadLetter(
-        topic=topic.name,
-        partition=record.partition,
-        offset=record.offset,
-        field=field,
-        reason=_short(reason),
-        service=service,
-        arrived_at=moment_of(record.timestamp),
-    )
-    metrics.DEAD_LETTERS.labels(topic.name, field.partition(".")[0]).inc()
-    why = tuple((f"dlq_{name}", str(value).encode()) for name, value in letter.model_dump(mode="json").items())
-    if (size := _size(record)) > MAX_MESSAGE_BYTES:
-        # only compressed could it come in, and compressed otherwise it might never go out
-        key, value = (part and part[:_CUT_BYTES] for part in (record.key, record.value))
-        return Message(topic.dead_letters, record.partition, key, value, (*why, ("dlq_cut_from", b"%d" % size)))
-    return Message(topic.dead_letters, record.partition, record.key, record.value, (*record.headers, *why))
+
+@lru_cache(maxsize=4096)
+def _iso(milliseconds: int) -> str:
+    return moment_of(milliseconds).isoformat()
 
 
 def _origin(record: Record) -> tuple[int, int]:
@@ -232,16 +227,6 @@ def _origin(record: Record) -> tuple[int, int]:
         if found and record.partition != int(found[1]) < PARTITIONS:
             return int(found[1]), int(found[2])
     return record.partition, record.offset
-
-
-def _size(record: Record) -> int:
-    headers = sum(len(name) + len(content or b"") for name, content in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers
-
-
-def _short(reason: str) -> str:
-    """A reason may quote what was sent, which may be of any size."""
-    return reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]}…"
 
 
 def _within_limit(value: bytes | None) -> bytes | None:

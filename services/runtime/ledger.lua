@@ -29,7 +29,7 @@ for index, members in pairs(changes[3]) do
   for name, fields in pairs(members) do
     local key, new = index .. ':' .. name, false
     for name_of_count, n in pairs(fields) do
-      new = redis.call('HINCRBY', key, name_of_count, n) == n or new
+      if n ~= 0 then new = redis.call('HINCRBY', key, name_of_count, n) == n or new end
     end
     if new then redis.call('SADD', index, name) end
   end

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 from pydantic import BaseModel
 
 from schemas.cloudevents import Headers, binary_headers
@@ -21,17 +21,27 @@ class Message(NamedTuple):
     headers: Headers
 
 
-def event_message(
-    topic: Topic,
-    partition: int,
-    key: str,
-    body: BaseModel,
-    *,
-    event_id: str,
-    service: str,
-    time: datetime | None = None,
-) -> Message:
-    """`body` as a CloudEvents message in binary mode. `event_id` is deterministic: readers de-duplicate by it."""
-    headers = binary_headers(type=type(body).__name__, source=f"samplewatch/{service}", event_id=event_id, time=time)
-    value = body.__pydantic_serializer__.to_json(body, by_alias=True, exclude_none=True)
-    return Message(topic.name, partition, key.encode(), value, headers)
+_encode = msgspec.json.Encoder().encode
+
+
+class Writer:
+    """Writes the messages of one contract to its topic, as CloudEvents in binary mode."""
+
+    def __init__(self, topic: Topic, service: str) -> None:
+        self.topic = topic
+        (contract,) = topic.contracts
+        self._headers = binary_headers(type=contract.__name__, source=f"samplewatch/{service}")
+
+    def message(self, partition: int, key: str, body: Any, event_id: str, time: Any = None) -> Message:
+        """`body`, a contract or its mirror, as a message. `event_id` is deterministic: readers de-duplicate by it.
+
+        `time` is in ISO 8601, as mirrors have it.
+        """
+        if isinstance(body, BaseModel):
+            value = body.__pydantic_serializer__.to_json(body, by_alias=True, exclude_none=True)
+        else:
+            value = _encode(body)
+        headers = (*self._headers, ("ce_id", event_id.encode()))
+        if time is not None:
+            headers = (*headers, ("ce_time", str(time).encode()))
+        return Message(self.topic.name, partition, key.encode(), value, headers)

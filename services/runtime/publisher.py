@@ -46,9 +46,9 @@ class Publisher:
 
     async def stop(self) -> None:
         """Sends what is buffered and closes."""
-        if self._producer is not None:
-            await self._producer.stop()
-            self._producer = None
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Writes the messages, in order per partition, and returns when all are acknowledged; raises KafkaError."""
@@ -61,8 +61,7 @@ class Publisher:
         except KafkaError:
             # a gap in an idempotent producer's sequence can't be mended: the next call begins with a new producer
             if self._producer is producer:
-                self._producer = None
-                await producer.stop()
+                await self.stop()
             raise
 
     @staticmethod

@@ -23,17 +23,16 @@ _FENCE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one partition of one topic, in order, as fetched. `epoch` counts the seeks before the fetch."""
+    """Records of one partition of one topic, in order, as fetched.
+
+    It stands for the offsets from `start` to before `end`, some of which may hold no record.
+    """
 
     topic: str
     partition: int
+    start: int
+    end: int
     records: Sequence[Record]
-    epoch: int = 0
-
-    @property
-    def end(self) -> int:
-        """The offset behind the last record."""
-        return int(self.records[-1].offset) + 1
 
 
 class RolledBack(Exception):
@@ -87,9 +86,9 @@ class Shard:
         `apply` again, and it is not applied twice.
         """
         while True:
-            records = self._not_yet_applied(batch)
-            if not records:
+            if self._standing.positions.get(batch.topic, 0) >= batch.end:
                 return
+            records = self._not_yet_applied(batch)
             inputs = self.stage.decode(records)  # 1
             seen = self._standing
             with metrics.timed(self.stage.name, "load"):
@@ -108,6 +107,8 @@ class Shard:
             if changes.messages:
                 await self._publish(changes.messages, applied_at)  # 5 and 6
             metrics.EVENTS.labels(self.stage.name).inc(len(records))
+            for (counter, labels), increment in changes.counted.items():
+                counter.labels(*labels).inc(increment)
             return  # 7: the caller acknowledges
 
     async def _publish(self, messages: Sequence[Any], applied_at: float) -> None:
@@ -123,7 +124,7 @@ class Shard:
 
     def _not_yet_applied(self, batch: Batch) -> Sequence[Record]:
         position = self._standing.positions.get(batch.topic, 0)
-        if batch.records[0].offset >= position:
+        if batch.start >= position:
             return batch.records
         return [record for record in batch.records if record.offset >= position]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from redis.asyncio import Redis
 
@@ -39,7 +39,8 @@ class Changes:
     """What follows from a batch: changes to the partition's state in Redis, and messages.
 
     put, delete: hash key -> fields. add: index key -> name -> field -> increment; the counts of a name are the hash
-    ``<index key>:<name>``, and the set at the index key lists the names.
+    ``<index key>:<name>``, and the set at the index key lists the names. counted: how far each metric, a counter with
+    its labels, goes up once the batch is applied.
     """
 
     put: dict[str, dict[str | bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))
@@ -48,6 +49,7 @@ class Changes:
         default_factory=lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     )
     messages: list[Message] = field(default_factory=list)
+    counted: Counter[tuple[Any, tuple[str, ...]]] = field(default_factory=Counter)
 
 
 class Stage(Protocol, Generic[I, S]):

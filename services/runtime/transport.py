@@ -47,50 +47,65 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._partition_assignment_strategy = [RangePartitionAssignor]
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        # what a laboratory's producer took back was never sent
+        consumer._isolation_level = "read_committed"
         return consumer
+
+    def read_to(self, tp: TP) -> int | None:
+        """The offset that the next fetch begins at; None while that is not known."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        state = subscription and subscription.assignment and subscription.assignment.state_value(tp)
+        return state.position if state and state.has_valid_position else None
 
 
 class BatchConsumer(driver.Consumer):
     """Yields one message for each fetched batch, and commits to the end of the last batch of an unbroken row."""
 
+    _thread: _ConsumerThread
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.engine: Engine = cast(BatchTransport, self.transport).engine
         self.engine.seek = self.go_back
+        self.engine.end_of = lambda place: self.highwater(self._new_topicpartition(*place))
         self._epochs: dict[TP, int] = defaultdict(int)
         self._delivered: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
+        self._read_to: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Overridden to yield batches. Where Faust would seek to the committed offsets after a rebalance, nothing is
-        done: `seek_to_committed` runs before the flow goes on."""
+        done: `seek_to_committed` runs before the flow goes on.
+
+        A batch may be empty: it then stands for offsets that hold nothing to apply, such as the marks of transactions.
+        """
         epochs = dict(self._epochs)
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
-        for tp, batch in records.items():
+        for tp in {*records, *(active or ())}:
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 break
-            wanted = active is None or tp in active or tp in self._buffered_partitions
-            if batch and wanted and self._epochs[tp] == epochs.get(tp, 0):
+            start, end = self._read_to.get(tp), self._thread.read_to(tp)
+            if start is not None and end is not None and end > start and self._epochs[tp] == epochs.get(tp, 0):
+                self._read_to[tp] = end
+                self._delivered[tp].append((start, end))
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, self._batch_message(tp, batch)
+                yield tp, self._message(tp, Batch(tp.topic, tp.partition, start, end, records.get(tp, ())))
 
-    def _batch_message(self, tp: TP, records: list[Any]) -> Message:
-        first, last = records[0], records[-1]
-        self._delivered[tp].append((first.offset, last.offset + 1))
+    def _message(self, tp: TP, batch: Batch) -> Message:
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            first.offset,
-            first.timestamp / 1000.0,
-            first.timestamp_type,
+            batch.start,
+            0.0,
+            0,
             [],
             None,
-            Batch(tp.topic, tp.partition, records, self._epochs[tp]),  # type: ignore[arg-type]
+            batch,  # type: ignore[arg-type]
             None,
             tp=tp,
             generation_id=self.app.consumer_generation_id,
@@ -114,13 +129,7 @@ class BatchConsumer(driver.Consumer):
         """Overridden because Kafka's committed offsets are advisory: what counts is where the ledger stands."""
         assigned = self.assignment()
         positions = await self.engine.assign((tp.topic, tp.partition) for tp in assigned)
-        offsets = await self._seek_to(positions)
-        if assigned:
-            ends = await self.highwaters(*assigned)
-            self.engine.caught_up_at({(tp.topic, tp.partition): end or 0 for tp, end in ends.items()})
-        else:
-            self.engine.caught_up_at({})
-        return offsets
+        return await self._seek_to(positions)
 
     async def go_back(self, positions: Mapping[Place, int | None]) -> None:
         """Reads on from earlier positions after Redis went back in time; what was fetched before is dropped."""
@@ -130,6 +139,7 @@ class BatchConsumer(driver.Consumer):
     async def _seek_to(self, positions: Mapping[Place, int | None]) -> dict[TP, int]:
         by_tp = {self._new_topicpartition(*place): position for place, position in positions.items()}
         if not by_tp:
+            self.engine.begin({}, {})
             return {}
         earliest = await self.earliest_offsets(*by_tp)
         offsets = {}
@@ -137,10 +147,13 @@ class BatchConsumer(driver.Consumer):
             self._epochs[tp] += 1
             for index in (self._acked, self._acked_index, self._delivered, self._committed_offset):
                 index.pop(tp, None)
-            offsets[tp] = max(position or 0, earliest[tp])
+            offsets[tp] = self._read_to[tp] = max(position or 0, earliest[tp])
             if position is not None and position < earliest[tp]:
                 self.log.error("%s: records %d to %d are no longer in Kafka", tp, position, earliest[tp] - 1)
+        ends = await self.highwaters(*by_tp)
         await self.seek_wait(offsets)
+        places = {tp: (tp.topic, tp.partition) for tp in by_tp}
+        self.engine.begin({places[tp]: offsets[tp] for tp in by_tp}, {places[tp]: ends[tp] or 0 for tp in by_tp})
         return offsets
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from schemas.cloudevents import open_envelope
 from schemas.topics import SAMPLING_EVENTS, VERDICTS
 from services.runtime.calendar import moment_of
 from services.runtime.history import RecordReader
@@ -37,7 +38,7 @@ async def history_of(redis: Redis, reader: RecordReader, sample_id: str) -> dict
                     "topic": place[0],
                     "partition": place[1],
                     "offset": place[2],
-                    "event": json.loads(records[place].value),
+                    "event": _event(records[place]),
                 }
                 for place in places.values()
                 if place in records
@@ -45,3 +46,11 @@ async def history_of(redis: Redis, reader: RecordReader, sample_id: str) -> dict
             key=lambda entry: (entry["arrived_at"], entry["topic"], entry["offset"]),
         ),
     }
+
+
+def _event(record: Any) -> dict[str, Any]:
+    """What was sent, with its type, source and id, in whichever mode it came."""
+    envelope = open_envelope(record.headers, record.value)
+    said = {"type": envelope.type, "source": envelope.source, "event_id": envelope.event_id}
+    body: dict[str, Any] = json.loads(envelope.data)
+    return {name: value for name, value in said.items() if value is not None} | body

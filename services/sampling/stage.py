@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from schemas.sampling import SAMPLING_EVENT
+from schemas.structs import struct_of
 from schemas.topics import SAMPLES, SAMPLING_EVENTS, VERDICTS
 from schemas.verdicts import Verdict
 from services.runtime.answers import Answer
 from services.runtime.inner import InnerTopic
-from services.runtime.intake import Input, Intake, Taken, fold_intake
+from services.runtime.intake import Input, Intake, Reading, Taken, fold_intake
 from services.runtime.marks import mark_of
-from services.runtime.messages import event_message
+from services.runtime.messages import Writer
 from services.runtime.stage import Changes, Record
 from services.sampling import domain, store
 from services.sampling.domain import UNKNOWN, Life
@@ -30,8 +30,9 @@ class SamplingStage:
     topics = (SAMPLING_EVENTS.name, VERDICTS.name)
 
     def __init__(self) -> None:
-        self._intake = Intake(SAMPLING_EVENTS, SAMPLING_EVENT, SERVICE)
-        self._verdicts = InnerTopic(VERDICTS, TypeAdapter(Verdict), SERVICE)
+        self._intake = Intake(SAMPLING_EVENTS, SERVICE, Reading(SAMPLING_EVENT))
+        self._verdicts = InnerTopic(VERDICTS, struct_of(Verdict, only=("sample_id", "revision")), SERVICE)
+        self._samples = Writer(SAMPLES, SERVICE)
 
     def decode(self, records: Sequence[Record]) -> list[Input]:
         """Reads events from outside, or verdicts."""
@@ -71,9 +72,8 @@ class SamplingStage:
             changes.put[store.lives_key(partition)][sample_id] = store.pack_life(life)
             sample = domain.sample_of(life)
             if sample is not None and life.revision != was.revision:
-                event_id = f"{sample_id}:{life.revision}"
                 changes.messages.append(
-                    event_message(SAMPLES, partition, sample_id, sample, event_id=event_id, service=SERVICE)
+                    self._samples.message(partition, sample_id, sample, f"{sample_id}:{life.revision}")
                 )
         return changes
 

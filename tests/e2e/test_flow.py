@@ -132,10 +132,6 @@ def test_a_sample_nobody_knows_is_not_found(embedded_system: System) -> None:
     assert "no sample" in embedded_system.get("sampling", "/samples/nobody-knows", status=404)["error"]
 
 
-@pytest.mark.xfail(
-    reason="services/sampling/history.py gives the value as it lies in Kafka: without its type, or in its envelope",
-    strict=True,
-)
 def test_history_says_what_happened_in_whichever_mode_it_was_sent(embedded_system: System) -> None:
     for mode, send in MODES.items():
         sample_id, source = unique(), unique("/lims")

@@ -80,7 +80,6 @@ def test_transactions_that_are_committed_are_taken(module_system: System) -> Non
     check_taken(system, kind, PAIRS)
 
 
-@pytest.mark.xfail(reason="services/runtime/transport.py: the consumer reads uncommitted", strict=True)
 def test_transactions_that_are_aborted_are_not_taken(module_system: System) -> None:
     system, kind = module_system, unique("aborted")
     with transactional(system) as producer:
@@ -91,7 +90,6 @@ def test_transactions_that_are_aborted_are_not_taken(module_system: System) -> N
     check_taken(system, kind, PAIRS)
 
 
-@pytest.mark.xfail(reason=CONTROL_RECORDS, strict=True, run=False)  # takes a minute to fail
 def test_lag_goes_to_zero_where_a_partition_ends_in_a_control_record(module_system: System) -> None:
     system, kind = module_system, unique("lag")
     with transactional(system) as producer:
@@ -101,7 +99,6 @@ def test_lag_goes_to_zero_where_a_partition_ends_in_a_control_record(module_syst
     system.wait_idle()
 
 
-@pytest.mark.xfail(reason=CONTROL_RECORDS, strict=True, run=False)
 def test_services_get_ready_where_a_partition_ends_in_a_control_record(module_system: System) -> None:
     system, kind = module_system, unique("end")
     with transactional(system) as producer:

@@ -1,0 +1,112 @@
+"""The screen decides nothing but speed: whatever it takes, the contract takes too, and means the same by it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.results import RESULT_EVENT, ResultReported
+from services.lab_results.facts import ReportFacts, content_mark, facts_of, screen
+from tests.strategies import results_reported
+
+PLAIN: dict[str, Any] = {
+    "type": "ResultReported",
+    "source": "/lims/1",
+    "event_id": "e1",
+    "report_no": "R1",
+    "sample_id": "S1",
+    "lab_id": "L1",
+    "issued_at": "2026-03-01T08:00:00+08:00",
+    "conclusion": "pass",
+    "items": [
+        {"item": "苯甲酸", "value": 0.12, "unit": "g/kg", "limit": 0.5, "limit_kind": "max", "verdict": "pass"},
+        {"item": "铅", "value": "<LOD", "unit": "mg/kg", "limit": 0.2, "verdict": "pass"},
+    ],
+}
+
+
+def as_bytes(body: Any) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def test_a_plain_report_is_screened() -> None:
+    facts = screen(as_bytes(PLAIN))
+    assert isinstance(facts, ReportFacts)
+    assert (facts.sample_id, facts.conclusion, len(facts.items)) == ("S1", "pass", 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conclusion": "fail"},
+        {"revision": 2},
+        {"report_no": " R1"},
+        {"lab_id": "L\n1"},
+        {"issued_at": "2026-03-01T08:00:00"},
+        {"issued_at": "2026-13-01T08:00:00+08:00"},
+        {"items": [PLAIN["items"][0], PLAIN["items"][0]]},
+        {"items": [PLAIN["items"][0] | {"lod": 0.5}]},
+        {"items": [PLAIN["items"][0] | {"value": None}]},
+        {"items": [PLAIN["items"][0] | {"verdict": "fail"}]},
+        {"items": [PLAIN["items"][0] | {"limit": None}]},
+        {"type": "RetestReported", "retest_of": "R0"},
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_contract(change: dict[str, Any]) -> None:
+    assert screen(as_bytes(PLAIN | change)) is None
+
+
+_values = st.sampled_from([0.12, 0, -1, 1e300, "<LOD", "ND", "阴性", "", "0.5", None, True, [], 0.1 + 0.2])
+_words = st.sampled_from(
+    ["test", "a", " a", "a ", "", "a b", "x\ty", "\u2028", "é", "样", "x" * 201, "x" * 501, None, 7]
+)
+_items = st.fixed_dictionaries(
+    {"item": _words, "value": _values, "verdict": st.sampled_from(["pass", "pass", "pass", "fail", "untested", "ok"])},
+    optional={
+        "unit": _words,
+        "portion": _words,
+        "limit": _values,
+        "limit_kind": st.sampled_from(["max", "min", "range", "absent", None, "x"]),
+        "lod": _values,
+        "item_class": _words,
+        "method": _words,
+    },
+)
+_times = st.sampled_from(
+    [
+        "2026-03-01T08:00:00+08:00",
+        "2026-03-01T08:00:00Z",
+        "2026-03-01 08:00:00+08:00",
+        "2026-02-30T08:00:00+08:00",
+        None,
+    ]
+)
+_bodies = st.fixed_dictionaries(
+    {"report_no": _words, "sample_id": _words, "lab_id": _words, "issued_at": _times},
+    optional={"source": _words, "event_id": _words, "received_at": _times, "items": st.lists(_items, max_size=2)},
+).map(lambda body: PLAIN | body)
+
+
+@given(_bodies)
+@settings(max_examples=1500)
+def test_what_the_screen_takes_the_contract_takes_and_means_the_same(body: dict[str, Any]) -> None:
+    facts = screen(as_bytes(body))
+    if facts is not None:
+        event = RESULT_EVENT.validate_json(as_bytes(body))
+        assert isinstance(event, ResultReported)
+        assert content_mark(event) == content_mark(facts)
+        assert (event.source, event.event_id) == (facts.source, facts.event_id)
+        by_contract = facts_of(event)
+        for name in ("report_no", "revision", "sample_id", "lab_id", "issued_at", "conclusion"):
+            assert getattr(by_contract, name) == getattr(facts, name)
+
+
+@given(results_reported)
+def test_the_mark_is_of_what_is_said_not_of_who_said_it(event: ResultReported) -> None:
+    again = event.model_copy(update={"source": "other", "event_id": "other"})
+    assert content_mark(again) == content_mark(event)
+    assert content_mark(event.model_copy(update={"lab_id": event.lab_id + "x"})) != content_mark(event)
