@@ -21,6 +21,8 @@ from services.cli.outgoing import Answer, Answers, Outgoing
 _IN_FLIGHT = 20_000
 #: How many events go out between two looks at the receipts.
 _STRIDE = 2_000
+#: A broker that restarts is away for some seconds, whatever the user's patience.
+_SHORTEST_DELIVERY = 5.0
 
 Progress = Callable[[int, int], None]
 #: Topic, partition and offset.
@@ -37,7 +39,7 @@ class Publisher:
     An answer is matched by the place of its event (topic, partition and offset), which the broker gives to each event
     sent: an earlier answer to the same source and event_id is then never taken for the new one.
 
-    timeout: this many seconds without any new answer end the waiting.
+    timeout: this many seconds without any new answer, or without the broker, end the waiting.
     progress: called with how many are published and how many answered.
     keep: False keeps only the answers that are not `accepted`, for very many events.
     """
@@ -56,7 +58,7 @@ class Publisher:
         self._early: dict[Place, Receipt] = {}
         try:
             self._consumer = _receipts_from_now(bootstrap)
-            self._producer = _producer(bootstrap)
+            self._producer = _producer(bootstrap, timeout)
         except KafkaError as error:
             raise BrokerNotReady(f"cannot reach Kafka at {bootstrap}: {error}") from error
 
@@ -154,7 +156,8 @@ class Publisher:
             self._answers.answers.append(answer)
 
 
-def _producer(bootstrap: str) -> KafkaProducer:
+def _producer(bootstrap: str, timeout: float) -> KafkaProducer:
+    delivery_ms = int(max(timeout, _SHORTEST_DELIVERY) * 1000)
     return KafkaProducer(
         bootstrap_servers=bootstrap,
         client_id="samplewatch-cli",
@@ -165,7 +168,8 @@ def _producer(bootstrap: str) -> KafkaProducer:
         max_request_size=MAX_MESSAGE_BYTES,
         allow_auto_create_topics=False,
         max_block_ms=10_000,
-        delivery_timeout_ms=60_000,
+        delivery_timeout_ms=delivery_ms,
+        request_timeout_ms=min(30_000, delivery_ms // 2),
     )
 
 

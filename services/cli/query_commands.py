@@ -15,11 +15,14 @@ from services.cli.http import ask
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _print_table(columns: list[str], rows: list[list[str]], empty: str) -> None:
+def _print_table(columns: list[str], rows: list[list[str]], empty: str, whole: str | None = None) -> None:
+    """Prints a table; the column named `whole` is never cut or wrapped, for what is to be copied."""
     if not rows:
         click.echo(empty)
         return
-    table = Table(*columns, box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column == whole, overflow="fold")
     for row in rows:
         table.add_row(*row)
     Console().print(table)
@@ -89,10 +92,10 @@ def alerts(as_json: bool, directory: str | None, **chosen: Any) -> None:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
     shown = [
-        [row["changed_at"][:16], row["state"], row["severity"], row["area"], row["headline"]["en"], row["alert_id"]]
+        [row["alert_id"], row["changed_at"][:10], row["state"], row["severity"], row["area"], row["headline"]["en"]]
         for row in rows
     ]
-    _print_table(["changed", "state", "severity", "area", "what", "alert"], shown, "no alerts")
+    _print_table(["alert", "changed", "state", "severity", "area", "what"], shown, "no alerts", whole="alert")
 
 
 @click.command()
@@ -121,7 +124,7 @@ def sample(sample_id: str, as_json: bool, directory: str | None) -> None:
     rows = [[entry["arrived_at"][:19], entry["topic"], _in_words(entry["event"])] for entry in found["history"]]
     _print_table(["arrived", "topic", "what"], rows, "no history")
     alerts_of_it = [[row["alert_id"], row["state"], row["headline"]["en"]] for row in found["alerts"]]
-    _print_table(["alert", "state", "what"], alerts_of_it, "no alerts")
+    _print_table(["alert", "state", "what"], alerts_of_it, "no alerts", whole="alert")
 
 
 def _in_words(event: dict[str, Any]) -> str:
