@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from services.runtime import metrics
 from services.runtime.ledger import Ledger, Moved, Standing
 from services.runtime.publisher import Publisher
-from services.runtime.stage import Record, Stage
+from services.runtime.stage import Changes, Record, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -89,12 +89,8 @@ class Shard:
             if self._standing.positions.get(batch.topic, 0) >= batch.end:
                 return
             records = self._not_yet_applied(batch)
-            inputs = self.stage.decode(records)  # 1
             seen = self._standing
-            with metrics.timed(self.stage.name, "load"):
-                state = await self.stage.load(self._redis, self.partition, inputs)  # 2
-            with metrics.timed(self.stage.name, "fold"):
-                changes = self.stage.fold(state, self.partition, inputs, seen.version + 1)  # 3
+            changes = await self._changes(records, seen.version + 1) if records else Changes()  # 1, 2 and 3
             try:
                 with metrics.timed(self.stage.name, "apply"):
                     self._standing = await self._ledger.apply(  # 4
@@ -110,6 +106,14 @@ class Shard:
             for (counter, labels), increment in changes.counted.items():
                 counter.labels(*labels).inc(increment)
             return  # 7: the caller acknowledges
+
+    async def _changes(self, records: Sequence[Record], version: int) -> Changes:
+        with metrics.timed(self.stage.name, "decode"):
+            inputs = self.stage.decode(records)  # 1
+        with metrics.timed(self.stage.name, "load"):
+            state = await self.stage.load(self._redis, self.partition, inputs)  # 2
+        with metrics.timed(self.stage.name, "fold"):
+            return self.stage.fold(state, self.partition, inputs, version)  # 3
 
     async def _publish(self, messages: Sequence[Any], applied_at: float) -> None:
         version = self._standing.version

@@ -123,7 +123,7 @@ def test_from_sample_and_result_to_verdict_receipt_rate_and_alert(system: System
     assert (found["sample"]["status"], found["sample"]["source"]) == ("taken", source)
     taken, concluded = found["history"]
     assert (taken["topic"], concluded["topic"]) == (SAMPLING_EVENTS.name, VERDICTS.name)
-    assert concluded["event"] == failed
+    assert concluded["event"] == failed | {"type": "Verdict", "event_id": headers["ce_id"].decode()}
     [stands] = system.messages(SAMPLES.name, bad)
     assert stands["revision"] == 1
 
