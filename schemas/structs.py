@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
@@ -26,15 +26,15 @@ def struct_of(
     only: Iterable[str] | None = None,
     decimals: type = str,
     times: type = str,
-    as_array: bool = False,
+    in_full: bool = False,
 ) -> type[C]:
     """A Struct with the contract's fields, or `only` some of them; for type checkers it is the contract.
 
     Decimals become text (or floats), so that nothing is rounded; so do dates and times, which then keep their offset.
-    Fields that have their default are left out in writing. `as_array` writes values without names, for state.
+    In writing, fields that have their default are left out; `in_full` leaves out only what is None, as contracts do.
     """
     names = [name for name in contract.model_fields if only is None or name in set(only)]
-    fields = [_field(name, contract.model_fields[name], decimals, times) for name in names]
+    fields = [_field(name, contract.model_fields[name], decimals, times, in_full) for name in names]
     made = msgspec.defstruct(
         contract.__name__,
         fields,
@@ -43,7 +43,6 @@ def struct_of(
         omit_defaults=True,
         frozen=True,
         gc=False,
-        array_like=as_array,
     )
     return cast(type[C], made)
 
@@ -81,15 +80,25 @@ def _struct_in(kind: Any) -> Any:
     return next((struct for struct in found if struct is not None), None)
 
 
-def _field(name: str, info: FieldInfo, decimals: type, times: type) -> tuple[str, Any] | tuple[str, Any, Any]:
+def _field(
+    name: str, info: FieldInfo, decimals: type, times: type, in_full: bool
+) -> tuple[str, Any] | tuple[str, Any, Any]:
     kind = _bounded(_kind(info.annotation, decimals, times), info.metadata)
     spec: dict[str, Any] = {"name": info.alias} if info.alias else {}
     if not info.is_required():
-        spec["default"] = info.default
+        if in_full and info.default is not None:
+            # msgspec leaves out what has its default, but cannot tell when that is made anew each time
+            spec["default_factory"] = partial(_same, info.default)
+        else:
+            spec["default"] = info.default
     return (name, kind, msgspec.field(**spec)) if spec else (name, kind)
 
 
 _BOUNDS: dict[Any, tuple[str, ...]] = {str: ("min_length", "max_length"), int: ("ge", "le")}
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _bounded(kind: Any, rules: Iterable[Any]) -> Any:

@@ -26,7 +26,7 @@ _NAMES = {
     "F": "targeted_failed",
 }
 
-DayCountsFacts = struct_of(DayCounts)
+DayCountsFacts = struct_of(DayCounts, in_full=True)
 
 #: What a batch adds: group of cells -> cell's value -> count's name -> increment.
 Increments = dict[str, dict[str, dict[str, int]]]

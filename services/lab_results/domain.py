@@ -34,7 +34,7 @@ _OF_SAMPLE = (
 #: What a verdict takes from the sample. Times and decimals are text, as they were written.
 SampleFacts = struct_of(Sample, only=(*_OF_SAMPLE, "sample_id", "revision", "status"))
 #: The verdict as it is written.
-VerdictFacts = struct_of(Verdict)
+VerdictFacts = struct_of(Verdict, in_full=True)
 FailedItemFacts = struct_of(FailedItem)
 
 

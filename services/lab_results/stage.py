@@ -113,7 +113,7 @@ class LabStage:
         """Nothing is remembered between batches."""
 
 
-DeltaFacts = struct_of(Delta)
+DeltaFacts = struct_of(Delta, in_full=True)
 
 
 def same_verdict(was: Verdict | None, now: Verdict) -> bool:

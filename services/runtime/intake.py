@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 ORIGIN = "sw_origin"
 _ORIGIN_FORM = re.compile(rb"(\d{1,4})-(\d{1,18})")
 
-ReceiptFacts = struct_of(Receipt)
+ReceiptFacts = struct_of(Receipt, in_full=True)
 
 
 class Taken(NamedTuple):

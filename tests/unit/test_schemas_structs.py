@@ -1,0 +1,53 @@
+"""A mirror writes what its contract would write, and reads what its contract would read."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from schemas.qualification import Delta
+from schemas.receipts import Receipt
+from schemas.sampling import Sample
+from schemas.structs import mirror, struct_of
+from schemas.values import Contract
+from schemas.verdicts import Verdict
+from tests.strategies import samples
+from tests.strategies_inside import concluded, deltas, receipts_given
+
+WRITTEN = {Verdict: concluded, Receipt: receipts_given, Delta: deltas, Sample: samples}
+MIRRORS = {contract: struct_of(contract, in_full=True) for contract in WRITTEN}
+
+
+@pytest.mark.parametrize("contract", WRITTEN, ids=lambda contract: contract.__name__)
+@given(data=st.data())
+def test_a_mirror_writes_as_its_contract_does(contract: type[BaseModel], data: st.DataObject) -> None:
+    value = data.draw(WRITTEN[contract])  # type: ignore[index]
+    facts = mirror(value, MIRRORS[contract])  # type: ignore[index]
+    written = msgspec.json.encode(facts)
+    assert contract.model_validate_json(written) == value
+    assert set(json.loads(written)) == set(json.loads(value.model_dump_json(exclude_none=True, by_alias=True)))
+    assert msgspec.json.decode(written, type=MIRRORS[contract]) == facts  # type: ignore[index]
+
+
+class Example(Contract):
+    """A contract of a few kinds of fields."""
+
+    number: int = 3
+    word: str | None = None
+
+
+def test_what_has_its_default_is_written_only_in_full() -> None:
+    assert msgspec.json.encode(struct_of(Example)()) == b"{}"
+    assert msgspec.json.encode(struct_of(Example, in_full=True)()) == b'{"number":3}'
+
+
+def test_only_some_fields() -> None:
+    assert [field.name for field in msgspec.structs.fields(struct_of(Verdict, only=("sample_id", "items")))] == [
+        "sample_id",
+        "items",
+    ]
