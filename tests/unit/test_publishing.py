@@ -136,7 +136,7 @@ class Broker:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     broker = Broker()
-    monkeypatch.setattr(publishing, "_producer", lambda _: broker)
+    monkeypatch.setattr(publishing, "_producer", lambda *_: broker)
     monkeypatch.setattr(publishing, "_receipts_from_now", lambda _: broker)
     return broker
 
