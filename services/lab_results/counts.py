@@ -66,24 +66,23 @@ class Tally:
         letter = _LETTERS[verdict.outcome]
         name = f"{number_of_day(verdict.counted_on)}{letter}"
         names = (name, name.upper()) if verdict.targeting == "targeted" and letter in "pf" else (name,)
-        place, by_place = place_of(verdict), self._by_place
+        place, by_place, by_cell = place_of(verdict), self._by_place, self._by_cell
         for name in names:
             by_place[place, name] = by_place.get((place, name), 0) + sign
-        for cut in WHO_CUTS:
-            value = cut.value(verdict)
+        for cut, value_of, _ in WHO_CUTS:
+            value = value_of(verdict)
             if value:
+                cells = by_cell.setdefault(group_key(verdict.domain, verdict.plan, cut), {})
+                counts = cells.setdefault(value, {})
                 for name in names:
-                    self._add(group_key(verdict.domain, verdict.plan, cut.name), value, name, sign)
-
-    def _add(self, group: str, value: str, name: str, increment: int) -> None:
-        counts = self._by_cell.setdefault(group, {}).setdefault(value, {})
-        counts[name] = counts.get(name, 0) + increment
+                    counts[name] = counts.get(name, 0) + sign
 
     def increments(self) -> Increments:
         """The increments of every cell; those that come to nothing are zero. Ends the tally."""
         for (place, name), increment in self._by_place.items():
             for group, value in cells_of_place(place):
-                self._add(group, value, name, increment)
+                counts = self._by_cell.setdefault(group, {}).setdefault(value, {})
+                counts[name] = counts.get(name, 0) + increment
         self._by_place.clear()
         return self._by_cell
 
