@@ -34,6 +34,7 @@ class RatesStage:
 
     name = "rates"
     topics = (DELTAS.name,)
+    ordered = False
 
     def __init__(self) -> None:
         self._deltas = InnerTopic(DELTAS, struct_of(Delta), SERVICE, check=lambda delta: Cell.parse(delta.cell))

@@ -13,14 +13,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from services.runtime import metrics
+from services.runtime.batch import Batch
 from services.runtime.ledger import Ledger
+from services.runtime.patience import PASSING, persist
 from services.runtime.publisher import Publisher
-from services.runtime.shard import Batch, RolledBack, Shard
+from services.runtime.replay import Inbox
+from services.runtime.shard import RolledBack, Shard
 from services.runtime.stage import Stage
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,7 @@ logger = logging.getLogger(__name__)
 #: A topic and a partition.
 Place = tuple[str, int]
 Seek = Callable[[Mapping[Place, int | None]], Awaitable[None]]
-#: Errors that pass when the broker or Redis is back.
-PASSING = (RedisError, KafkaError, OSError, TimeoutError)
 
-#: Batches that wait behind the one being applied; more would only hold memory.
-_WAITING = 2
-_BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 _CHECK_SECONDS = 2.0
 #: How long a batch that is being applied may delay a rebalance; after that it is cut off, which is safe.
 _FINISH_SECONDS = 5.0
@@ -41,10 +37,10 @@ _FINISH_SECONDS = 5.0
 
 @dataclass(slots=True)
 class _Lane:
-    """A shard with the batches that wait for it, each with what to call when it is applied."""
+    """A shard with the batches that wait for it."""
 
     shard: Shard
-    queue: asyncio.Queue[tuple[Batch, Callable[[], None]]] = field(default_factory=lambda: asyncio.Queue(_WAITING))
+    inbox: Inbox
     task: asyncio.Task[None] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -61,6 +57,7 @@ class Engine:
         self._targets: dict[Place, int] = {}
         self._applied: dict[Place, int] = {}
         self._caught_up = False
+        self._rollbacks = self._rollbacks_settled = 0
         self._assigning = asyncio.Lock()
         #: How the consumer is told to go on from other positions; set by the transport.
         self.seek: Seek | None = None
@@ -83,8 +80,8 @@ class Engine:
             stage = self._stages[topic]
             if (stage.name, partition) not in self._lanes:
                 shard = Shard(stage, partition, self._redis, self._ledgers[stage.name], self._publisher)
-                self._lanes[stage.name, partition] = _Lane(shard)
-        await asyncio.gather(*(self._persist(lane.shard.open) for lane in self._lanes.values()))
+                self._lanes[stage.name, partition] = _Lane(shard, Inbox(stage.topics, ordered=stage.ordered))
+        await asyncio.gather(*(persist(lane.shard.open, "open") for lane in self._lanes.values()))
         for lane in self._lanes.values():
             lane.task = asyncio.create_task(self._run(lane))
         for stage in {stage.name: stage for stage in self._stages.values()}.values():
@@ -97,6 +94,9 @@ class Engine:
         self._applied.update(offsets)
         self._targets.update(ends)
         self._caught_up = False
+        for (topic, partition), offset in offsets.items():
+            if (lane := self._lanes.get((self._stages[topic].name, partition))) is not None:
+                lane.inbox.begin(topic, offset, ends[topic, partition])
         self._note_progress()
 
     async def release(self) -> None:
@@ -111,8 +111,7 @@ class Engine:
         if lane.task is not None:
             lane.task.cancel()
             await asyncio.gather(lane.task, return_exceptions=True)
-        while not lane.queue.empty():  # wakes a feeder that waits for room
-            lane.queue.get_nowait()
+        lane.inbox.clear()  # wakes a feeder that waits for room
 
     async def submit(self, batch: Batch, acknowledge: Callable[[], None]) -> None:
         """Hands a batch to its shard; waits while that has enough to do."""
@@ -120,7 +119,7 @@ class Engine:
         lane = self._lanes.get((stage.name, batch.partition))
         if lane is not None:
             metrics.BATCH_RECORDS.labels(stage.name).observe(len(batch.records))
-            await lane.queue.put((batch, acknowledge))
+            await lane.inbox.put(batch, acknowledge)
 
     async def watch(self) -> None:
         """Looks now and then how far behind each partition is, and whether Redis has gone back in time, which no batch
@@ -130,6 +129,7 @@ class Engine:
             for place, applied in self._applied.items():
                 lag = max(0, (self.end_of(place) or 0) - applied)
                 metrics.LAG.labels(place[0], str(place[1])).set(lag)
+            rollbacks, unsure = self._rollbacks, False
             for lane in list(self._lanes.values()):
                 async with lane.lock:
                     try:
@@ -137,12 +137,19 @@ class Engine:
                     except RolledBack as back:
                         await self._go_back(lane, back)
                     except PASSING as error:
+                        unsure = True
                         logger.warning("%s %d: %s", lane.shard.stage.name, lane.shard.partition, error)
+            if not unsure and self._rollbacks == rollbacks:
+                self._rollbacks_settled = rollbacks
+                self._note_progress()
 
     @property
     def ready(self) -> bool:
-        """Whether this process owns what it was given and has caught up with what was there when it got it."""
-        return self._caught_up
+        """Whether this process owns what it was given and has caught up with what was there when it got it.
+
+        After a rollback, not before every partition has been looked at: the others have gone back too.
+        """
+        return self._caught_up and self._rollbacks == self._rollbacks_settled
 
     @property
     def applied(self) -> Mapping[Place, int]:
@@ -151,10 +158,12 @@ class Engine:
 
     async def _run(self, lane: _Lane) -> None:
         while True:
-            batch, acknowledge = await lane.queue.get()
+            await lane.inbox.ready()
             async with lane.lock:
                 try:
-                    await self._apply(lane, batch, acknowledge)
+                    # taken only now: what was fetched before a rollback was noticed is no longer there
+                    if (waiting := lane.inbox.take()) is not None:
+                        await self._apply(lane, waiting.batch, waiting.done)
                 except asyncio.CancelledError:
                     raise
                 except Exception as error:
@@ -165,7 +174,7 @@ class Engine:
 
     async def _apply(self, lane: _Lane, batch: Batch, acknowledge: Callable[[], None]) -> None:
         try:
-            await self._persist(lambda: lane.shard.apply(batch), lane)
+            await persist(lambda: lane.shard.apply(batch), lane.shard.stage.name, before_again=lane.shard.reopen)
         except RolledBack as back:
             await self._go_back(lane, back)
             return
@@ -173,31 +182,15 @@ class Engine:
         acknowledge()
         self._note_progress()
 
-    async def _persist(self, action: Callable[[], Awaitable[Any]], lane: _Lane | None = None) -> None:
-        """Does it until it succeeds, waiting longer between tries as the broker or Redis stays away."""
-        tries = 0
-        while True:
-            try:
-                if tries and lane is not None:
-                    await lane.shard.reopen()
-                await action()
-                return
-            except PASSING as error:
-                pause = _BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)]
-                tries += 1
-                name = lane.shard.stage.name if lane else "open"
-                metrics.RETRIES.labels(name).inc()
-                logger.warning("%s: %s: %s; again in %.1f s", name, type(error).__name__, error, pause)
-                await asyncio.sleep(pause)
-
     async def _go_back(self, lane: _Lane, back: RolledBack) -> None:
         stage, partition = lane.shard.stage, lane.shard.partition
         logger.error("%s %d: Redis went back in time: %s", stage.name, partition, back)
         metrics.ROLLBACKS.labels(stage.name).inc()
-        while not lane.queue.empty():
-            lane.queue.get_nowait()
-        if self.seek is not None:
-            await self.seek({(topic, partition): back.positions.get(topic) for topic in stage.topics})
+        self._rollbacks += 1
+        lane.inbox.clear()
+        if (seek := self.seek) is not None:
+            places = {(topic, partition): back.positions.get(topic) for topic in stage.topics}
+            await persist(lambda: seek(places), stage.name)
 
     def _lane(self, topic: str, partition: int) -> _Lane:
         return self._lanes[self._stages[topic].name, partition]
@@ -205,4 +198,4 @@ class Engine:
     def _note_progress(self) -> None:
         if not self._caught_up:
             self._caught_up = all(self._applied.get(place, 0) >= end for place, end in self._targets.items())
-        metrics.READY.set(self._caught_up)
+        metrics.READY.set(self.ready)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 
-from services.runtime import metrics
+from services.runtime import faults, metrics
+from services.runtime.batch import Batch
 from services.runtime.ledger import Ledger, Moved, Standing
 from services.runtime.publisher import Publisher
 from services.runtime.stage import Changes, Record, Stage
@@ -19,20 +19,6 @@ logger = logging.getLogger(__name__)
 
 #: A worker that was stopped for longer than this between applying and publishing may have been replaced meanwhile.
 _FENCE_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Records of one partition of one topic, in order, as fetched.
-
-    It stands for the offsets from `start` to before `end`, some of which may hold no record.
-    """
-
-    topic: str
-    partition: int
-    start: int
-    end: int
-    records: Sequence[Record]
 
 
 class RolledBack(Exception):
@@ -62,8 +48,10 @@ class Shard:
     async def open(self) -> Mapping[str, int]:
         """Publishes what an earlier worker applied but may not have published, and reads where to go on from."""
         self.stage.forget(self.partition)
+        self._reached("open")
         async for version, messages in self._ledger.outbox(self.partition):
             await self._publisher.publish(messages)
+            self._reached("open-published")
             await self._ledger.trim(self.partition, version)
         self._standing = await self._ledger.standing(self.partition)
         return self._standing.positions
@@ -90,7 +78,9 @@ class Shard:
                 return
             records = self._not_yet_applied(batch)
             seen = self._standing
+            self._reached("before-load")
             changes = await self._changes(records, seen.version + 1) if records else Changes()  # 1, 2 and 3
+            self._reached("before-apply")
             try:
                 with metrics.timed(self.stage.name, "apply"):
                     self._standing = await self._ledger.apply(  # 4
@@ -100,6 +90,7 @@ class Shard:
                 await self.reopen()
                 continue
             applied_at = time.monotonic()
+            self._reached("after-apply")
             if changes.messages:
                 await self._publish(changes.messages, applied_at)  # 5 and 6
             metrics.EVENTS.labels(self.stage.name).inc(len(records))
@@ -122,9 +113,14 @@ class Shard:
                 "%s %d: version %d was published by another worker", self.stage.name, self.partition, version
             )
             return
+        if faults.wanted(self.stage.name, "mid-publish"):
+            await self._publisher.publish(messages[: (len(messages) + 1) // 2])
+            self._reached("mid-publish")
         with metrics.timed(self.stage.name, "publish"):
             await self._publisher.publish(messages)
+        self._reached("after-publish")
         await self._ledger.trim(self.partition, version)
+        self._reached("after-trim")
 
     def _not_yet_applied(self, batch: Batch) -> Sequence[Record]:
         position = self._standing.positions.get(batch.topic, 0)
@@ -132,8 +128,12 @@ class Shard:
             return batch.records
         return [record for record in batch.records if record.offset >= position]
 
+    def _reached(self, step: str) -> None:
+        faults.reached(self.stage.name, step)
+
     def _raise_if_behind(self, seen: Standing) -> None:
         now = self._standing
         fell = any(now.positions.get(topic, -1) < position for topic, position in seen.positions.items())
         if fell or now.version < seen.version:
+            self.stage.forget(self.partition)
             raise RolledBack(now.positions)

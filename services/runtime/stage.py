@@ -59,6 +59,10 @@ class Stage(Protocol, Generic[I, S]):
     def name(self) -> str: ...
     @property
     def topics(self) -> tuple[str, ...]: ...
+    @property
+    def ordered(self) -> bool:
+        """Whether what follows depends on the order of the topics, so that a replay has to keep it."""
+        ...
 
     def decode(self, records: Sequence[Record]) -> list[I]:
         """Reads the records of one partition of one topic. Never raises for what a producer sent."""

@@ -11,20 +11,14 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, cast
 
-import aiokafka
 import faust
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
+from services.runtime.batch import Batch
 from services.runtime.engine import Engine, Place
-from services.runtime.records import install as read_any_header_name
-from services.runtime.shard import Batch
-
-read_any_header_name()
-
-_FETCH_WAIT_MS = 200
+from services.runtime.spans import Span, SpanThread
 
 
 class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[type-var,unused-ignore]
@@ -39,41 +33,21 @@ class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[type-var,unused-ignor
         return decode
 
 
-class _ConsumerThread(driver.AIOKafkaConsumerThread):
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        """Overridden for the range assignor: one worker then owns the same partition of every topic of a stage. And a
-        fetch that waits for records holds up the look-ups behind it, such as those of an assignment, so it waits less.
-        """
-        consumer = super()._create_worker_consumer(transport)
-        consumer._partition_assignment_strategy = [RangePartitionAssignor]
-        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
-        # what a laboratory's producer took back was never sent
-        consumer._isolation_level = "read_committed"
-        return consumer
-
-    def read_to(self, tp: TP) -> int | None:
-        """The offset that the next fetch begins at; None while that is not known."""
-        subscription = self._ensure_consumer()._subscription.subscription
-        state = subscription and subscription.assignment and subscription.assignment.state_value(tp)
-        return state.position if state and state.has_valid_position else None
-
-
 class BatchConsumer(driver.Consumer):
     """Yields one message for each fetched batch, and commits to the end of the last batch of an unbroken row."""
 
-    _thread: _ConsumerThread
+    _thread: SpanThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.engine: Engine = cast(BatchTransport, self.transport).engine
         self.engine.seek = self.go_back
         self.engine.end_of = lambda place: self.highwater(self._new_topicpartition(*place))
-        self._epochs: dict[TP, int] = defaultdict(int)
         self._delivered: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
         self._read_to: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        return SpanThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Overridden to yield batches. Where Faust would seek to the committed offsets after a rebalance, nothing is
@@ -81,20 +55,20 @@ class BatchConsumer(driver.Consumer):
 
         A batch may be empty: it then stands for offsets that hold nothing to apply, such as the marks of transactions.
         """
-        epochs = dict(self._epochs)
-        records, active = await self._wait_next_records(timeout)
+        spans, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
+        if spans is None or self.should_stop:
             return
-        for tp in {*records, *(active or ())}:
+        for tp, span in cast(Mapping[TP, Span], spans).items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 break
-            start, end = self._read_to.get(tp), self._thread.read_to(tp)
-            if start is not None and end is not None and end > start and self._epochs[tp] == epochs.get(tp, 0):
-                self._read_to[tp] = end
-                self._delivered[tp].append((start, end))
+            # what was fetched before a seek does not go on from where that went
+            start = self._read_to.get(tp)
+            if start is not None and span.start <= start < span.end:
+                self._read_to[tp] = span.end
+                self._delivered[tp].append((start, span.end))
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, self._message(tp, Batch(tp.topic, tp.partition, start, end, records.get(tp, ())))
+                yield tp, self._message(tp, Batch(tp.topic, tp.partition, start, span.end, span.records))
 
     def _message(self, tp: TP, batch: Batch) -> Message:
         return ConsumerMessage(
@@ -141,19 +115,18 @@ class BatchConsumer(driver.Consumer):
         if not by_tp:
             self.engine.begin({}, {})
             return {}
-        earliest = await self.earliest_offsets(*by_tp)
-        offsets = {}
+        earliest, ends = await self.earliest_offsets(*by_tp), await self.highwaters(*by_tp)
+        offsets = {tp: max(position or 0, earliest[tp]) for tp, position in by_tp.items()}
         for tp, position in by_tp.items():
-            self._epochs[tp] += 1
             for index in (self._acked, self._acked_index, self._delivered, self._committed_offset):
                 index.pop(tp, None)
-            offsets[tp] = self._read_to[tp] = max(position or 0, earliest[tp])
             if position is not None and position < earliest[tp]:
                 self.log.error("%s: records %d to %d are no longer in Kafka", tp, position, earliest[tp] - 1)
-        ends = await self.highwaters(*by_tp)
-        await self.seek_wait(offsets)
+        # at once, and before the seek: what is fetched from now on is taken only if it goes on from there
+        self._read_to.update(offsets)
         places = {tp: (tp.topic, tp.partition) for tp in by_tp}
         self.engine.begin({places[tp]: offsets[tp] for tp in by_tp}, {places[tp]: ends[tp] or 0 for tp in by_tp})
+        await self.seek_wait(offsets)
         return offsets
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:

@@ -28,6 +28,7 @@ class SamplingStage:
 
     name = store.STAGE
     topics = (SAMPLING_EVENTS.name, VERDICTS.name)
+    ordered = False
 
     def __init__(self) -> None:
         self._intake = Intake(SAMPLING_EVENTS, SERVICE, Reading(SAMPLING_EVENT))

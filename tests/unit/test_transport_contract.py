@@ -1,4 +1,4 @@
-"""Fails when a new Faust or aiokafka changes what services/runtime/transport.py overrides or reaches into.
+"""Fails when a new Faust or aiokafka changes what services/runtime/transport.py and spans.py override or reach into.
 
 Read the difference in the library, adapt the override if it matters, then put the new digest here.
 """
@@ -27,6 +27,8 @@ READ: dict[str, tuple[Callable[..., Any], str]] = {
     "seek_to_committed": (consumer.ThreadDelegateConsumer.seek_to_committed, "f1d483b861b0328b"),
     "on_partitions_revoked": (consumer.Consumer.on_partitions_revoked, "d04b7ae72c6fc206"),
     "_create_worker_consumer": (driver.AIOKafkaConsumerThread._create_worker_consumer, "c2701bfc3e6f6cad"),
+    "_seek_wait": (driver.AIOKafkaConsumerThread._seek_wait, "9d221e816d940467"),
+    "_fetch_records": (driver.AIOKafkaConsumerThread._fetch_records, "39a2c6c79fc1455a"),
     "compile": (Schema.compile, "d46eec5ce3195b2c"),
     # relied on
     "_drain_messages": (consumer.Consumer._drain_messages, "44a2500309e83c63"),
@@ -34,7 +36,7 @@ READ: dict[str, tuple[Callable[..., Any], str]] = {
     "perform_seek": (consumer.Consumer.perform_seek, "0e8c130ff4b0afd8"),
     "_resume_streams": (Recovery._resume_streams, "d986a6710c1aca98"),
     "_on_partitions_revoked": (app.App._on_partitions_revoked, "d5c895bbe57dc73a"),
-    "_fetch_records": (driver.AIOKafkaConsumerThread._fetch_records, "39a2c6c79fc1455a"),
+    "fetched_records": (fetcher.Fetcher.fetched_records, "be4348896b9b66af"),
     "AIOKafkaConsumer.start": (AIOKafkaConsumer.start, "2f1ba70443327538"),
     "FetchResult.getall": (fetcher.FetchResult.getall, "3e717e30de5068d5"),
     "Assignment.state_value": (subscription_state.Assignment.state_value, "183fea82ef48f3e6"),

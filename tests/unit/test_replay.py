@@ -1,0 +1,159 @@
+"""What waits for a partition: the order of a replay, and that nothing is lost, doubled or waited for in vain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.runtime.batch import Batch
+from services.runtime.replay import Inbox
+from tests.memory import FakeRecord
+
+TOPICS = ("verdicts", "commands")
+
+
+def records(topic: str, times: Sequence[int], first: int = 0) -> list[FakeRecord]:
+    return [FakeRecord(topic, first + n, None, None, timestamp=time) for n, time in enumerate(times)]
+
+
+def batch(topic: str, times: Sequence[int], first: int = 0) -> Batch:
+    return Batch(topic, 0, first, first + len(times), records(topic, times, first))
+
+
+def ignore() -> None:
+    """An acknowledgement that nobody looks at."""
+
+
+def inbox(*, ordered: bool = True, **targets: int) -> Inbox:
+    made = Inbox(TOPICS, ordered=ordered)
+    for topic in TOPICS:
+        made.begin(topic, 0, targets.get(topic, 0))
+    return made
+
+
+def drain(box: Inbox) -> list[Batch]:
+    taken = []
+    while (waiting := box.take()) is not None:
+        waiting.done()
+        taken.append(waiting.batch)
+    return taken
+
+
+def test_a_command_waits_for_the_verdict_that_came_before_it() -> None:
+    box = inbox(verdicts=2, commands=1)
+    box.add(batch("commands", [15]), ignore)
+    assert box.take() is None
+    box.add(batch("verdicts", [10, 20]), ignore)
+    assert [(one.topic, one.start, one.end) for one in drain(box)] == [
+        ("verdicts", 0, 1),
+        ("commands", 0, 1),
+        ("verdicts", 1, 2),
+    ]
+
+
+def test_at_the_same_moment_the_first_topic_comes_first() -> None:
+    box = inbox(verdicts=1, commands=1)
+    box.add(batch("commands", [10]), ignore)
+    box.add(batch("verdicts", [10]), ignore)
+    assert [one.topic for one in drain(box)] == ["verdicts", "commands"]
+
+
+def test_a_batch_is_acknowledged_once_with_its_last_part() -> None:
+    box, done = inbox(verdicts=3, commands=2), []
+    box.add(batch("verdicts", [10, 20, 30]), lambda: done.append("verdicts"))
+    box.add(batch("commands", [15, 25]), lambda: done.append("commands"))
+    seen = []
+    while (waiting := box.take()) is not None:
+        waiting.done()
+        seen.append((waiting.batch.topic, list(done)))
+    assert seen == [
+        ("verdicts", []),
+        ("commands", []),
+        ("verdicts", []),
+        ("commands", ["commands"]),
+        ("verdicts", ["commands", "verdicts"]),
+    ]
+
+
+def test_offsets_that_hold_nothing_bring_a_topic_to_its_target() -> None:
+    box = inbox(verdicts=5, commands=1)
+    box.add(batch("commands", [15]), ignore)
+    box.add(Batch("verdicts", 0, 0, 5, ()), ignore)
+    assert [one.topic for one in drain(box)] == ["verdicts", "commands"]
+
+
+def test_live_batches_come_as_they_came_whole() -> None:
+    for box in (inbox(), inbox(ordered=False, verdicts=9, commands=9)):
+        box.add(batch("commands", [30, 31]), ignore)
+        box.add(batch("verdicts", [10, 40]), ignore)
+        assert [(one.topic, one.end) for one in drain(box)] == [("commands", 2), ("verdicts", 2)]
+
+
+def test_what_was_fetched_before_a_seek_is_dropped() -> None:
+    box = inbox()
+    box.add(batch("verdicts", [1, 2, 3]), ignore)
+    box.clear()
+    box.add(batch("verdicts", [4, 5], 3), ignore)
+    assert not drain(box)
+    box.begin("verdicts", 1, 5)
+    box.add(batch("verdicts", [4, 5], 3), ignore)
+    assert not drain(box)
+    box.add(batch("verdicts", [1, 2, 3]), ignore)  # stands for what goes on from 1 too
+    box.add(batch("verdicts", [4, 5], 3), ignore)
+    assert [one.end for one in drain(box)] == [3, 5]
+
+
+def test_a_feeder_waits_for_room_but_not_for_a_topic_that_comes_behind_its_batch() -> None:
+    async def feed() -> tuple[bool, bool, int]:
+        box = inbox(verdicts=9, commands=9)
+        for n in range(5):  # nothing of the verdicts yet: it would wait for ever
+            await asyncio.wait_for(box.put(batch("commands", [n], n), ignore), 1)
+        await box.put(batch("verdicts", [9]), ignore)
+        blocked = asyncio.create_task(box.put(batch("commands", [9], 5), ignore))
+        await asyncio.sleep(0)
+        waits = not blocked.done()
+        for _ in range(4):
+            box.take()
+        await asyncio.wait_for(blocked, 1)
+        blocked = asyncio.create_task(box.put(batch("commands", [9], 6), ignore))
+        await asyncio.sleep(0)
+        still = not blocked.done()
+        box.clear()
+        await asyncio.wait_for(blocked, 1)
+        return waits, still, len(drain(box))
+
+    assert asyncio.run(feed()) == (True, True, 0)
+
+
+topic_times = st.lists(st.integers(0, 50), max_size=20).map(sorted)
+cuts = st.lists(st.integers(0, 20), max_size=6)
+
+
+def batches(topic: str, times: Sequence[int], at: Sequence[int]) -> list[Batch]:
+    borders = sorted({0, len(times), *(cut for cut in at if cut < len(times))})
+    return [batch(topic, times[start:end], start) for start, end in pairwise(borders)]
+
+
+@given(topic_times, topic_times, cuts, cuts, st.data())
+def test_any_batches_of_a_replay_give_one_order(
+    verdicts: list[int], commands: list[int], some: list[int], others: list[int], data: st.DataObject
+) -> None:
+    box = inbox(verdicts=len(verdicts), commands=len(commands))
+    waiting = {"verdicts": batches("verdicts", verdicts, some), "commands": batches("commands", commands, others)}
+    taken: list[FakeRecord] = []
+    acknowledged: list[Batch] = []
+    while any(waiting.values()):
+        topic = data.draw(st.sampled_from([topic for topic in TOPICS if waiting[topic]]))
+        one = waiting[topic].pop(0)
+        box.add(one, lambda one=one: acknowledged.append(one))  # type: ignore[misc]
+        if data.draw(st.booleans()):
+            taken += [record for part in drain(box) for record in part.records]  # type: ignore[misc]
+    taken += [record for part in drain(box) for record in part.records]  # type: ignore[misc]
+    everything = records("verdicts", verdicts) + records("commands", commands)
+    assert taken == sorted(everything, key=lambda record: (record.timestamp, TOPICS.index(record.topic)))
+    assert len(acknowledged) == len(set(map(id, acknowledged)))
+    assert sum(len(one.records) for one in acknowledged) == len(everything)
