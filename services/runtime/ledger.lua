@@ -1,10 +1,10 @@
--- Samplewatch ledger, version 1: applies one batch to one partition's state, or nothing at all.
+-- Samplewatch ledger, version 2: applies one batch to one partition's state, or nothing at all.
 -- KEYS: the ledger hash (version, and the next offset of each source topic), the outbox hash.
 -- ARGV: the version and the position this worker last saw, the topic, the new position,
---       the changes as msgpack [put, delete, add], the outgoing messages (empty when there are none).
+--       the changes as msgpack [put, delete, add], the outgoing messages (empty when there are none), the new version.
 -- Returns {1, new version} when applied, {0, version, position} when the ledger is not where the worker saw it.
 local held = redis.call('HMGET', KEYS[1], 'version', ARGV[2])
-local version, position = held[1] or '0', held[2] or ''
+local version, position = held[1] or '', held[2] or ''
 if version ~= ARGV[1] or position ~= ARGV[3] then
   return {0, version, position}
 end
@@ -35,7 +35,6 @@ for index, members in pairs(changes[3]) do
   end
 end
 
-local applied = redis.call('HINCRBY', KEYS[1], 'version', 1)
-redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[2], applied, ARGV[6]) end
-return {1, applied}
+redis.call('HSET', KEYS[1], 'version', ARGV[7], ARGV[2], ARGV[4])
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[2], ARGV[7], ARGV[6]) end
+return {1, ARGV[7]}

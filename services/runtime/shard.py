@@ -48,12 +48,14 @@ class Shard:
     async def open(self) -> Mapping[str, int]:
         """Publishes what an earlier worker applied but may not have published, and reads where to go on from."""
         self.stage.forget(self.partition)
+        # first, so that what another worker applies after the outbox was read is noticed, and published before ours
+        standing = await self._ledger.standing(self.partition)
         self._reached("open")
-        async for version, messages in self._ledger.outbox(self.partition):
+        async for name, messages in self._ledger.outbox(self.partition):
             await self._publisher.publish(messages)
             self._reached("open-published")
-            await self._ledger.trim(self.partition, version)
-        self._standing = await self._ledger.standing(self.partition)
+            await self._ledger.trim(self.partition, name)
+        self._standing = standing
         return self._standing.positions
 
     async def reopen(self) -> None:
@@ -64,8 +66,10 @@ class Shard:
 
     async def check(self) -> None:
         """Raises RolledBack if Redis has gone back in time since this worker last looked."""
-        seen, self._standing = self._standing, await self._ledger.standing(self.partition)
-        self._raise_if_behind(seen)
+        now = await self._ledger.standing(self.partition)
+        if now.name != self._standing.name:
+            # another worker was here, and what it applied has to be published before what this one will
+            await self.reopen()
 
     async def apply(self, batch: Batch) -> None:
         """Applies a batch and publishes what follows. When it returns, the batch may be acknowledged.
@@ -107,11 +111,9 @@ class Shard:
             return self.stage.fold(state, self.partition, inputs, version)  # 3
 
     async def _publish(self, messages: Sequence[Any], applied_at: float) -> None:
-        version = self._standing.version
-        if time.monotonic() - applied_at > _FENCE_SECONDS and not await self._ledger.holds(self.partition, version):
-            logger.warning(
-                "%s %d: version %d was published by another worker", self.stage.name, self.partition, version
-            )
+        name = self._standing.name
+        if time.monotonic() - applied_at > _FENCE_SECONDS and not await self._ledger.holds(self.partition, name):
+            logger.warning("%s %d: version %s was published by another worker", self.stage.name, self.partition, name)
             return
         if faults.wanted(self.stage.name, "mid-publish"):
             await self._publisher.publish(messages[: (len(messages) + 1) // 2])
@@ -119,7 +121,7 @@ class Shard:
         with metrics.timed(self.stage.name, "publish"):
             await self._publisher.publish(messages)
         self._reached("after-publish")
-        await self._ledger.trim(self.partition, version)
+        await self._ledger.trim(self.partition, name)
         self._reached("after-trim")
 
     def _not_yet_applied(self, batch: Batch) -> Sequence[Record]:
