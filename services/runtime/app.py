@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import faust
@@ -16,7 +16,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from services.runtime.engine import Engine
+from services.runtime.limits import DeadLetterLimit
+from services.runtime.liveness import Liveness, Stalled, watch_progress
 from services.runtime.publisher import Publisher
+from services.runtime.redis_checks import UnfitRedis, check_redis
 from services.runtime.settings import PARTITIONS, Settings
 from services.runtime.stage import Stage
 from services.runtime.transport import BatchSchema, BatchTransport
@@ -26,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 #: Exit status of a process that met an error which waiting does not mend.
 EXIT_FATAL = 70
+#: Exit status of a process that got nowhere for the configured time.
+EXIT_STALLED = 71
+#: Exit status of a process whose Redis does not keep what it is given.
+EXIT_UNFIT_REDIS = 72
 
 
 def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]]) -> tuple[faust.App, Redis]:
@@ -35,7 +42,8 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
     """
     redis = Redis.from_url(settings.redis, retry=Retry(NoBackoff(), 0), max_connections=64)
     publisher = Publisher(settings.kafka)
-    engine = Engine(stages, redis, publisher)
+    engine = Engine(stages, redis, publisher, DeadLetterLimit(settings.dlq_ratio, settings.dlq_run))
+    liveness = Liveness(settings.stall_seconds)
     app = faust.App(
         f"samplewatch-{service}",
         broker=[f"kafka://{address}" for address in settings.kafka.split(",")],
@@ -50,8 +58,8 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
         consumer_max_fetch_size=2 * 1024 * 1024,
         broker_max_poll_records=5000,
         broker_commit_interval=1.0,
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=2.0,
+        broker_session_timeout=settings.session_seconds,
+        broker_heartbeat_interval=settings.session_seconds / 5,
         broker_request_timeout=40.0,
         # counted in batches
         stream_buffer_maxsize=16,
@@ -75,6 +83,11 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
     async def watch_redis() -> None:
         await engine.watch()
 
+    @app.task(on_leader=False)  # type: ignore[untyped-decorator,unused-ignore]
+    async def watch_liveness() -> None:
+        questions: dict[str, Callable[[], Awaitable[Any]]] = {"Redis": redis.ping, "Kafka": engine.ask_broker}
+        await watch_progress(liveness, engine.progress, questions, end_process)
+
     @app.on_before_shutdown.connect
     async def finish(*_: Any, **__: Any) -> None:
         await engine.release()
@@ -83,7 +96,7 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
     def end_process(error: BaseException) -> None:
         logger.critical("%s ends: %s: %s", service, type(error).__name__, error)
         logging.shutdown()
-        os._exit(EXIT_FATAL)
+        os._exit(EXIT_STALLED if isinstance(error, Stalled) else EXIT_FATAL)
 
     engine.on_fatal = end_process
     add_health_pages(app, engine)
@@ -95,6 +108,11 @@ def run(app: faust.App, settings: Settings) -> None:
     # a batch holds tens of thousands of short-lived values, none of them in cycles: looking for cycles less often
     # saves a fifth of the time
     gc.set_threshold(200_000, 50, 100)
+    try:
+        check_redis(settings.redis, settings.stall_seconds)
+    except UnfitRedis as error:
+        logger.critical("%s does not start: %s", app.conf.id, error)
+        sys.exit(EXIT_UNFIT_REDIS)
     os.makedirs(settings.data_dir, exist_ok=True)  # noqa: PTH103
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

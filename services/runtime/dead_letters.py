@@ -14,7 +14,9 @@ _REASON_LENGTH = 500
 _CUT_BYTES = 1024 * 1024
 
 
-def bury(changes: Changes, topic: Topic, record: Record, service: str, field: str, reason: str) -> None:
+def bury(
+    changes: Changes, topic: Topic, record: Record, service: str, field: str, reason: str, source: str = ""
+) -> None:
     """Puts the record untouched into the topic's dead letters, with headers that say where it lay and why.
 
     Only of a record that was larger than any topic takes, before it was compressed, no more than the beginning is kept.
@@ -28,6 +30,7 @@ def bury(changes: Changes, topic: Topic, record: Record, service: str, field: st
         service=service,
         arrived_at=moment_of(record.timestamp),
     )
+    changes.rejected[source] += 1
     changes.counted[metrics.DEAD_LETTERS, (topic.name, field.partition(".")[0])] += 1
     why = tuple((f"dlq_{name}", str(value).encode()) for name, value in letter.model_dump(mode="json").items())
     key, value, headers = record.key, record.value, (*record.headers, *why)

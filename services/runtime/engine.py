@@ -18,6 +18,8 @@ from redis.asyncio import Redis
 from services.runtime import metrics
 from services.runtime.batch import Batch
 from services.runtime.ledger import Ledger
+from services.runtime.limits import DeadLetterLimit, OverLimit, Pause
+from services.runtime.liveness import Progress
 from services.runtime.patience import PASSING, persist
 from services.runtime.publisher import Publisher
 from services.runtime.replay import Inbox
@@ -48,7 +50,13 @@ class _Lane:
 class Engine:
     """Runs the stages of one process over the partitions that it owns."""
 
-    def __init__(self, stages: Sequence[Stage[Any, Any]], redis: Redis, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        stages: Sequence[Stage[Any, Any]],
+        redis: Redis,
+        publisher: Publisher,
+        limit: DeadLetterLimit | None = None,
+    ) -> None:
         self._redis = redis
         self._publisher = publisher
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
@@ -59,10 +67,16 @@ class Engine:
         self._caught_up = False
         self._rollbacks = self._rollbacks_settled = 0
         self._assigning = asyncio.Lock()
+        self._limit = limit or DeadLetterLimit(0, 0)
+        self._paused: dict[Place, Pause] = {}
+        #: How the consumer is told to fetch no more of a partition; set by the transport.
+        self.hold: Callable[[Place], None] = lambda place: None
         #: How the consumer is told to go on from other positions; set by the transport.
         self.seek: Seek | None = None
         #: Where a partition ends, as the last fetch said (None: not fetched yet); set by the transport.
         self.end_of: Callable[[Place], int | None] = lambda place: None
+        #: Returns once the broker has answered; set by the transport, later than the engine is wired.
+        self.ask_broker: Callable[[], Awaitable[None]] = _no_answer
         #: What ends the process when an error is not one that passes.
         self.on_fatal: Callable[[BaseException], None] | None = None
 
@@ -76,10 +90,14 @@ class Engine:
         self._applied.clear()
         self._targets.clear()
         self._caught_up = False
+        self._limit.keep_only(places)
+        for place in self._paused.keys() - places:
+            del self._paused[place]
+            metrics.PAUSED.remove(place[0], str(place[1]))
         for topic, partition in places:
             stage = self._stages[topic]
             if (stage.name, partition) not in self._lanes:
-                shard = Shard(stage, partition, self._redis, self._ledgers[stage.name], self._publisher)
+                shard = Shard(stage, partition, self._redis, self._ledgers[stage.name], self._publisher, self._limit)
                 self._lanes[stage.name, partition] = _Lane(shard, Inbox(stage.topics, ordered=stage.ordered))
         await asyncio.gather(*(persist(lane.shard.open, "open") for lane in self._lanes.values()))
         for lane in self._lanes.values():
@@ -97,6 +115,8 @@ class Engine:
         for (topic, partition), offset in offsets.items():
             if (lane := self._lanes.get((self._stages[topic].name, partition))) is not None:
                 lane.inbox.begin(topic, offset, ends[topic, partition])
+                if (topic, partition) in self._paused:
+                    lane.inbox.stop(topic)
         self._note_progress()
 
     async def release(self) -> None:
@@ -117,18 +137,16 @@ class Engine:
         """Hands a batch to its shard; waits while that has enough to do."""
         stage = self._stages[batch.topic]
         lane = self._lanes.get((stage.name, batch.partition))
-        if lane is not None:
+        if (batch.topic, batch.partition) in self._paused:
+            self.hold((batch.topic, batch.partition))  # once more: after a rebalance Faust fetches everything
+        elif lane is not None:
             metrics.BATCH_RECORDS.labels(stage.name).observe(len(batch.records))
             await lane.inbox.put(batch, acknowledge)
 
     async def watch(self) -> None:
-        """Looks now and then how far behind each partition is, and whether Redis has gone back in time, which no batch
-        would notice while input is quiet."""
+        """Looks now and then whether Redis has gone back in time, which no batch would notice while input is quiet."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
-            for place, applied in self._applied.items():
-                lag = max(0, (self.end_of(place) or 0) - applied)
-                metrics.LAG.labels(place[0], str(place[1])).set(lag)
             rollbacks, unsure = self._rollbacks, False
             for lane in list(self._lanes.values()):
                 async with lane.lock:
@@ -149,7 +167,19 @@ class Engine:
 
         After a rollback, not before every partition has been looked at: the others have gone back too.
         """
-        return self._caught_up and self._rollbacks == self._rollbacks_settled
+        return self._caught_up and self._rollbacks == self._rollbacks_settled and not self._paused
+
+    @property
+    def paused(self) -> list[Pause]:
+        """The partitions that are not read on until the service is started again."""
+        return sorted(self._paused.values())
+
+    def progress(self) -> dict[Place, Progress]:
+        """Where each partition stands."""
+        return {
+            place: Progress(applied, max(0, (self.end_of(place) or 0) - applied), place in self._paused)
+            for place, applied in self._applied.items()
+        }
 
     @property
     def applied(self) -> Mapping[Place, int]:
@@ -178,8 +208,20 @@ class Engine:
         except RolledBack as back:
             await self._go_back(lane, back)
             return
+        except OverLimit as over:
+            self._pause(lane, over.pause)
+            return
         self._applied[batch.topic, batch.partition] = batch.end
         acknowledge()
+        self._note_progress()
+
+    def _pause(self, lane: _Lane, pause: Pause) -> None:
+        logger.error("%s partition %d is paused: %s", pause.topic, pause.partition, pause.reason)
+        place = (pause.topic, pause.partition)
+        self._paused[place] = pause
+        metrics.PAUSED.labels(pause.topic, str(pause.partition)).set(1)
+        lane.inbox.stop(pause.topic)
+        self.hold(place)
         self._note_progress()
 
     async def _go_back(self, lane: _Lane, back: RolledBack) -> None:
@@ -199,3 +241,7 @@ class Engine:
         if not self._caught_up:
             self._caught_up = all(self._applied.get(place, 0) >= end for place, end in self._targets.items())
         metrics.READY.set(self.ready)
+
+
+async def _no_answer() -> None:
+    """Before there is a consumer, there is nothing to ask."""

@@ -156,7 +156,7 @@ class Intake:
             claimed, event_id = claimed_identity(record.headers, _within_limit(record.value))
             source = claimed or ""
         if answer.outcome == "rejected":
-            bury(changes, self.topic, record, self._service, answer.field or "value", answer.reason or "")
+            bury(changes, self.topic, record, self._service, answer.field or "value", answer.reason or "", source)
         changes.counted[metrics.RECEIPTS, (self.topic.name, answer.outcome)] += 1
         if source:
             changes.messages.append(self._receipt(item, source, event_id, answer))

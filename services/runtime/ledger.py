@@ -82,7 +82,8 @@ class Ledger:
 
     async def outbox(self, partition: int) -> AsyncIterator[tuple[str, list[Message]]]:
         """The batches of messages that may not have been published yet, oldest first, with their versions' names."""
-        names = [name.decode() for name in await self._redis.hkeys(self._outbox(partition))]
+        found: list[bytes] = await cast(Any, self._redis.hkeys(self._outbox(partition)))
+        names = [name.decode() for name in found]
         for name in sorted(names, key=lambda name: int(name.partition("-")[0])):
             packed = await cast(Any, self._redis.hget(self._outbox(partition), name))
             if packed is not None:

@@ -27,6 +27,14 @@ ROLLBACKS = Counter("samplewatch_ledger_rollbacks", "Times that Redis was found 
 LAG = Gauge("samplewatch_lag_records", "Records behind the end of the partition", ["topic", "partition"])
 ASSIGNED = Gauge("samplewatch_assigned_partitions", "Partitions that this process owns", ["stage"])
 READY = Gauge("samplewatch_ready", "1 when assigned and caught up with what was there at the assignment")
+PAUSED = Gauge(
+    "samplewatch_paused_partitions",
+    "1 for a partition that is not read on, because one source had too many messages rejected",
+    ["topic", "partition"],
+)
+REDIS_APPEND_ONLY = Gauge(
+    "samplewatch_redis_append_only", "1 when Redis keeps an append-only file, 0 when not, -1 when it does not say"
+)
 
 
 @contextmanager

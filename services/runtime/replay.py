@@ -50,6 +50,13 @@ class Inbox:
         self._targets[topic] = target
         self._changed.set()
 
+    def stop(self, topic: str) -> None:
+        """Drops what waits of the topic and whatever comes until `begin`; the others do not wait for it."""
+        self._queues[topic].clear()
+        self._read_to.pop(topic, None)
+        self._targets.pop(topic, None)
+        self._changed.set()
+
     def clear(self) -> None:
         """Drops everything, and whatever comes until `begin`."""
         for queue in self._queues.values():

@@ -15,7 +15,10 @@ class Settings:
     """Where the broker and Redis are, and how this process serves HTTP.
 
     kafka: comma-separated host:port list. redis: a redis:// or rediss:// URL.
+    session_seconds: after how long without a heartbeat its partitions go to another process.
     http_host, http_port: where the service's web app listens; port 0 lets the system choose.
+    dlq_ratio, dlq_run: past which share, or run, of rejected messages of one source its partition is paused; 0: never.
+    stall_seconds: how long nothing may go on before the process ends; 0: for ever.
     """
 
     kafka: str = "127.0.0.1:9092"
@@ -24,10 +27,15 @@ class Settings:
     http_port: int = 6066
     data_dir: str = "var/faust"
     log_level: str = "WARNING"
+    session_seconds: float = 10.0
+    dlq_ratio: float = 0.5
+    dlq_run: int = 10_000
+    stall_seconds: float = 120.0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """Reads SAMPLEWATCH_KAFKA, _REDIS, _HTTP_HOST, _HTTP_PORT, _DATA_DIR and _LOG_LEVEL."""
+        """Reads SAMPLEWATCH_KAFKA, _REDIS, _HTTP_HOST, _HTTP_PORT, _DATA_DIR, _LOG_LEVEL, _SESSION_SECONDS, _DLQ_RATIO,
+        _DLQ_RUN and _STALL_SECONDS."""
         default = cls()
         return cls(
             kafka=env.get("SAMPLEWATCH_KAFKA", default.kafka),
@@ -36,4 +44,8 @@ class Settings:
             http_port=int(env.get("SAMPLEWATCH_HTTP_PORT", default.http_port)),
             data_dir=env.get("SAMPLEWATCH_DATA_DIR", default.data_dir),
             log_level=env.get("SAMPLEWATCH_LOG_LEVEL", default.log_level),
+            session_seconds=float(env.get("SAMPLEWATCH_SESSION_SECONDS", default.session_seconds)),
+            dlq_ratio=float(env.get("SAMPLEWATCH_DLQ_RATIO", default.dlq_ratio)),
+            dlq_run=int(env.get("SAMPLEWATCH_DLQ_RUN", default.dlq_run)),
+            stall_seconds=float(env.get("SAMPLEWATCH_STALL_SECONDS", default.stall_seconds)),
         )

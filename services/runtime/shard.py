@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from services.runtime import faults, metrics
 from services.runtime.batch import Batch
 from services.runtime.ledger import Ledger, Moved, Standing
+from services.runtime.limits import DeadLetterLimit
 from services.runtime.publisher import Publisher
 from services.runtime.stage import Changes, Record, Stage
 
@@ -32,12 +33,21 @@ class RolledBack(Exception):
 class Shard:
     """One partition of a stage: its ledger as this worker last saw it, and the batches applied to it one by one."""
 
-    def __init__(self, stage: Stage[Any, Any], partition: int, redis: Redis, ledger: Ledger, publisher: Publisher):
+    def __init__(
+        self,
+        stage: Stage[Any, Any],
+        partition: int,
+        redis: Redis,
+        ledger: Ledger,
+        publisher: Publisher,
+        limit: DeadLetterLimit | None = None,
+    ) -> None:
         self.stage = stage
         self.partition = partition
         self._redis = redis
         self._ledger = ledger
         self._publisher = publisher
+        self._limit = limit or DeadLetterLimit(0, 0)
         self._standing = Standing(0, {})
 
     @property
@@ -74,8 +84,8 @@ class Shard:
     async def apply(self, batch: Batch) -> None:
         """Applies a batch and publishes what follows. When it returns, the batch may be acknowledged.
 
-        Raises RolledBack; RedisError or KafkaError leave it open whether the batch was applied: call `open`, then
-        `apply` again, and it is not applied twice.
+        Raises RolledBack; OverLimit, when nothing was applied; RedisError or KafkaError leave it open whether the batch
+        was applied: call `open`, then `apply` again, and it is not applied twice.
         """
         while True:
             if self._standing.positions.get(batch.topic, 0) >= batch.end:
@@ -84,6 +94,7 @@ class Shard:
             seen = self._standing
             self._reached("before-load")
             changes = await self._changes(records, seen.version + 1) if records else Changes()  # 1, 2 and 3
+            self._limit.check(batch.topic, self.partition, len(records), changes.rejected)
             self._reached("before-apply")
             try:
                 with metrics.timed(self.stage.name, "apply"):
@@ -94,6 +105,7 @@ class Shard:
                 await self.reopen()
                 continue
             applied_at = time.monotonic()
+            self._limit.count(batch.topic, self.partition, len(records), changes.rejected)
             self._reached("after-apply")
             if changes.messages:
                 await self._publish(changes.messages, applied_at)  # 5 and 6

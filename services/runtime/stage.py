@@ -40,7 +40,7 @@ class Changes:
 
     put, delete: hash key -> fields. add: index key -> name -> field -> increment; the counts of a name are the hash
     ``<index key>:<name>``, and the set at the index key lists the names. counted: how far each metric, a counter with
-    its labels, goes up once the batch is applied.
+    its labels, goes up once the batch is applied. rejected: how many records of each source became dead letters.
     """
 
     put: dict[str, dict[str | bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))
@@ -50,6 +50,7 @@ class Changes:
     )
     messages: list[Message] = field(default_factory=list)
     counted: Counter[tuple[Any, tuple[str, ...]]] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
 
 
 class Stage(Protocol, Generic[I, S]):

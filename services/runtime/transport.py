@@ -20,6 +20,9 @@ from services.runtime.batch import Batch
 from services.runtime.engine import Engine, Place
 from services.runtime.spans import Span, SpanThread
 
+#: Stands for the start of all that was applied before reading began.
+_BEFORE = -1
+
 
 class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[type-var,unused-ignore]
     """Passes batches through: records stay raw bytes, to be decoded where a bad one can be answered."""
@@ -43,6 +46,8 @@ class BatchConsumer(driver.Consumer):
         self.engine: Engine = cast(BatchTransport, self.transport).engine
         self.engine.seek = self.go_back
         self.engine.end_of = lambda place: self.highwater(self._new_topicpartition(*place))
+        self.engine.hold = lambda place: self.pause_partitions([self._new_topicpartition(*place)])
+        self.engine.ask_broker = self._ask_broker
         self._delivered: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
         self._read_to: dict[TP, int] = {}
 
@@ -99,6 +104,10 @@ class BatchConsumer(driver.Consumer):
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Overridden because the offsets inside a batch are no gap."""
 
+    async def _ask_broker(self) -> None:
+        if assigned := self.assignment():
+            await self.highwaters(*assigned)
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Overridden because Kafka's committed offsets are advisory: what counts is where the ledger stands."""
         assigned = self.assignment()
@@ -120,6 +129,10 @@ class BatchConsumer(driver.Consumer):
         for tp, position in by_tp.items():
             for index in (self._acked, self._acked_index, self._delivered, self._committed_offset):
                 index.pop(tp, None)
+            # what another process applied it may not have committed, and no further batch may come to do it
+            self._delivered[tp].append((_BEFORE, offsets[tp]))
+            self._acked[tp].append(_BEFORE)
+            self._acked_index[tp].add(_BEFORE)
             if position is not None and position < earliest[tp]:
                 self.log.error("%s: records %d to %d are no longer in Kafka", tp, position, earliest[tp] - 1)
         # at once, and before the seek: what is fetched from now on is taken only if it goes on from there

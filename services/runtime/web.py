@@ -20,7 +20,9 @@ def add_health_pages(app: faust.App, engine: Engine) -> None:
 
     @app.page("/readyz", name="readyz")
     async def readyz(_web: Any, _request: Any) -> Any:
-        return json_response({"ready": engine.ready}, status=200 if engine.ready else 503)
+        paused = [pause._asdict() for pause in engine.paused]
+        body = {"ready": engine.ready, **({"paused": paused} if paused else {})}
+        return json_response(body, status=200 if engine.ready else 503)
 
     @app.page("/metrics", name="metrics")
     async def metrics(_web: Any, _request: Any) -> Any:
