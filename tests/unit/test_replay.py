@@ -157,3 +157,15 @@ def test_any_batches_of_a_replay_give_one_order(
     assert taken == sorted(everything, key=lambda record: (record.timestamp, TOPICS.index(record.topic)))
     assert len(acknowledged) == len(set(map(id, acknowledged)))
     assert sum(len(one.records) for one in acknowledged) == len(everything)
+
+
+def test_a_paused_topic_is_dropped_and_not_waited_for() -> None:
+    box = inbox(verdicts=2, commands=5)
+    box.add(batch("verdicts", [10, 20]), ignore)
+    box.add(batch("commands", [5]), ignore)
+    box.stop("commands")
+    box.add(batch("commands", [6], first=1), ignore)
+    assert [(one.topic, one.start, one.end) for one in drain(box)] == [("verdicts", 0, 2)]
+    box.begin("commands", 0, 5)
+    box.add(batch("commands", [5, 6]), ignore)
+    assert [(one.topic, one.start, one.end) for one in drain(box)] == [("commands", 0, 2)]
