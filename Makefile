@@ -49,6 +49,9 @@ test-integration: $(STAMP) ## the tests on a real broker and Redis
 test-e2e: $(STAMP) ## the tests of all services together
 	@$(PYTEST) tests/e2e
 
+bench: $(STAMP) ## measure throughput, latency, rebuild and memory; ARGS="--quick" or the names of some
+	@$(BIN)/python -m bench $(ARGS)
+
 lint: $(STAMP) ## ruff, mypy, and whether the generated schemas are current and compatible
 	@echo "lint: ruff, mypy, schemas"
 	@$(BIN)/ruff check
@@ -65,4 +68,4 @@ clean: ## remove .venv, var and the caches; refuses while an instance runs in va
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	@find . \( -name __pycache__ -o -name node_modules \) -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup lock schemas demo run test test-unit test-integration test-e2e lint clean
+.PHONY: help setup lock schemas demo run test test-unit test-integration test-e2e bench lint clean

@@ -1,0 +1,95 @@
+"""Rebuild: Redis is wiped under running services, and everything is read again from Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from itertools import islice
+from typing import Any, cast
+
+from bench.feed import COUNTRY, Feeder, results, samples
+from bench.observe import Curve, Observer, moment
+from bench.options import Options
+from bench.rig import Rig, since
+from schemas.topics import LAB_RESULTS, SAMPLES
+from services.lab_results.stage import LabStage
+
+#: The samples that the whole country takes in a year.
+_COUNTRY_YEAR = 7_000_000
+_SERVICE = "lab_results"
+_STEP = 100_000
+_TIMEOUT_S = 1800
+
+
+async def run(rig: Rig, options: Options, _found: dict[str, Any]) -> dict[str, Any]:
+    """With one process and with two, on the same topics."""
+    found: dict[str, Any] = {"samples": options.rebuild}
+    async with Observer(rig) as observer, Feeder(rig.bootstrap) as feeder:
+        numbers = iter(range(options.rebuild))
+        while step := list(islice(numbers, _STEP)):
+            await feeder.write(SAMPLES.name, samples(step, COUNTRY))
+            await feeder.write(LAB_RESULTS.name, results(step, COUNTRY))
+        for name, processes in (("one process", 1), ("two processes", 2)):
+            # its start finds an empty Redis: wiped once it is at work, so that the time is that of the rebuild alone
+            await cast(Any, observer.redis.flushall())
+            rig.start(_SERVICE, processes)
+            try:
+                found[name] = await _rebuild(rig, observer, options.rebuild)
+            except (RuntimeError, TimeoutError) as error:
+                # what the other has shown is worth keeping
+                print(error, file=sys.stderr)
+                found[name] = {"failed": str(error).splitlines()[0]}
+            rig.stop_services()
+    return found
+
+
+async def _rebuild(rig: Rig, observer: Observer, count: int) -> dict[str, Any]:
+    goal = 2 * count  # samples and results
+
+    async def applied() -> int:
+        return sum((await observer.applied(LabStage.name, LabStage.topics)).values())
+
+    while await applied() == 0:
+        rig.check_running()
+        await asyncio.sleep(0.05)
+    cpu, started = rig.cpu(), time.monotonic()
+    await cast(Any, observer.redis.flushall())
+    curve = await observer.follow(applied, goal, _TIMEOUT_S)
+    used = since(rig.cpu(), cpu)
+    await observer.settle(_SERVICE)
+    return {
+        "seconds": round(curve[-1][0], 1),
+        "noticed_after_seconds": round(moment(curve, 1), 2),
+        "samples_per_second": round(count / curve[-1][0]),
+        "seconds_at_quarters": [round(moment(curve, part * goal / 4), 1) for part in (1, 2, 3, 4)],
+        "seconds_per_million": round(_slope(curve, goal) * 2e6, 1),
+        "seven_million_minutes": round(_slope(curve, goal) * 2 * _COUNTRY_YEAR / 60, 1),
+        "rates_at_the_ends_seconds": round(time.monotonic() - started, 1),
+        "redis_used_memory_mb": round(await observer.used_memory() / 2**20),
+        "cpu_seconds": used,
+    }
+
+
+def _slope(curve: Curve, goal: int) -> float:
+    """Seconds per message over the second half, where caches are warm and hashes large."""
+    return (moment(curve, goal) - moment(curve, goal / 2)) / (goal / 2)
+
+
+def table(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """The lines of the printed table."""
+    lines = []
+    for name in ("one process", "two processes"):
+        case = found[name]
+        if "failed" in case:
+            lines.append((name, f"failed: {case['failed']}"))
+            continue
+        lines += [
+            (f"{name}: seconds for {found['samples']:,} samples and results", f"{case['seconds']:,}"),
+            (f"{name}: seconds at each quarter", ", ".join(map(str, case["seconds_at_quarters"]))),
+            (f"{name}: seconds per million more, second half", f"{case['seconds_per_million']:,}"),
+            (f"{name}: minutes for 7 million, extrapolated", f"{case['seven_million_minutes']:,}"),
+            (f"{name}: seconds until the rates are there too", f"{case['rates_at_the_ends_seconds']:,}"),
+            (f"{name}: processor seconds", ", ".join(f"{who} {s:.1f}" for who, s in case["cpu_seconds"].items())),
+        ]
+    return lines
