@@ -24,8 +24,9 @@ from services.runtime.stage import Changes, Record, state_key
 from tests.memory import FakeRecord
 
 TOPICS = ("a", "b")
-#: The numbered steps of services/runtime/shard.py between which a worker may end, and those of a take-over.
-STEPS = ("load", "apply", "applied", "publish", "trim", "trimmed", "standing", "drain")
+#: The steps of services/runtime/shard.py between which a worker may end, and those by which it takes over.
+STEPS = ("load", "apply", "applied", "publish", "trim", "trimmed")
+TAKE_OVER_STEPS = ("standing", "drain", "publish", "trim", "trimmed")
 #: For each topic its offsets: the key of the record there, or None where the offset holds no record.
 Log = dict[str, list[str | None]]
 
@@ -73,7 +74,7 @@ class CountingStage:
             counts[record.topic] += 1
             counts["never"] += 0
             place = f"{record.topic}:{record.offset}".encode()
-            changes.messages.append(Message("out", totals[key] % 2, key, place, ()))
+            changes.messages.append(Message("out", 0, key, place, (("version", b"%d" % version),)))
         changes.put[state_key(self.name, partition, "totals")].update(
             {key: b"%d" % total for key, total in totals.items()}
         )

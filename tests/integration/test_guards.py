@@ -3,6 +3,7 @@ makes progress, and the checks of Redis at the start."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from deploy.embedded.state import read_state
 from schemas.topics import LAB_RESULTS, RECEIPTS
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
@@ -74,25 +76,37 @@ def answered(system: System, source: str) -> set[tuple[str, int, int]]:
     return {(r["topic"], r["partition"], r["offset"]) for r in receipts if r["outcome"] != "rejected"}
 
 
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process of the system that does not run for a while."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 @pytest.mark.timeout(120)
 def test_a_service_that_gets_nowhere_ends_and_says_where(short_tempered: System) -> None:
-    system = short_tempered
+    system, state = short_tempered, read_state(short_tempered.dir)
+    assert state is not None
     name = unique()
     system.produce([binary(sample_taken(name), "/lims")])
     system.wait_idle()
-    with Redis.from_url(system.redis) as redis:
-        pid = redis.info("server")["process_id"]
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped(state["redis_pid"]):
         [place] = system.produce([binary(result(name, "lab"), "/lims")])
-        system.eventually(lambda: system.services["lab_results"].exit == 71, "the service has ended", 30)
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    log = (system.dir / "logs" / "lab_results.log").read_text()
-    assert f"{LAB_RESULTS.name} partition {place.partition} has stood at offset {place.offset}" in log
+        assert f"{LAB_RESULTS.name} partition {place.partition} has stood at offset {place.offset}" in ended(system)
     system.up()
     system.wait_idle()
-    assert {r["outcome"] for r in system.receipts("/lims")} == {"accepted"}
+    assert {receipt["outcome"] for receipt in system.receipts("/lims")} == {"accepted"}
+    with stopped(state["kafka_pid"]):
+        assert "Kafka has not answered for" in ended(system)
+
+
+def ended(system: System) -> str:
+    """What lab_results logged, once it has ended for want of progress."""
+    system.eventually(lambda: system.services["lab_results"].exit == 71, "the service has ended", 30)
+    return (system.dir / "logs" / "lab_results.log").read_text()
 
 
 @pytest.fixture(scope="module")
