@@ -126,6 +126,7 @@ def server_properties(
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
+        "group.min.session.timeout.ms": 1000,
         # After a kill the controller takes the broker for alive, and refuses its successor, until this has passed.
         # Kafka's own 9 s would make such a start last 11 s.
         "broker.session.timeout.ms": 3000,

@@ -36,6 +36,17 @@ class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[type-var,unused-ignor
         return decode
 
 
+class _NoOffsets(dict[TP, int | None]):
+    """In the place of Faust's record of what was read last, by which it drops what comes before. It notes that only
+    when a message is handed on, which may be after a seek, and would then drop all that is read again."""
+
+    def __getitem__(self, tp: TP) -> int | None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        """Nothing is noted."""
+
+
 class BatchConsumer(driver.Consumer):
     """Yields one message for each fetched batch, and commits to the end of the last batch of an unbroken row."""
 
@@ -50,6 +61,7 @@ class BatchConsumer(driver.Consumer):
         self.engine.ask_broker = self._ask_broker
         self._delivered: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
         self._read_to: dict[TP, int] = {}
+        self._read_offset = _NoOffsets()
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return SpanThread(self, loop=self.loop, beacon=self.beacon)
@@ -112,18 +124,19 @@ class BatchConsumer(driver.Consumer):
         """Overridden because Kafka's committed offsets are advisory: what counts is where the ledger stands."""
         assigned = self.assignment()
         positions = await self.engine.assign((tp.topic, tp.partition) for tp in assigned)
-        return await self._seek_to(positions)
+        await self._seek_to(positions)
+        return {}  # what is returned Faust takes for committed already
 
     async def go_back(self, positions: Mapping[Place, int | None]) -> None:
         """Reads on from earlier positions after Redis went back in time; what was fetched before is dropped."""
         owned = {(tp.topic, tp.partition) for tp in self.assignment()}
         await self._seek_to({place: position for place, position in positions.items() if place in owned})
 
-    async def _seek_to(self, positions: Mapping[Place, int | None]) -> dict[TP, int]:
+    async def _seek_to(self, positions: Mapping[Place, int | None]) -> None:
         by_tp = {self._new_topicpartition(*place): position for place, position in positions.items()}
         if not by_tp:
             self.engine.begin({}, {})
-            return {}
+            return
         earliest, ends = await self.earliest_offsets(*by_tp), await self.highwaters(*by_tp)
         offsets = {tp: max(position or 0, earliest[tp]) for tp, position in by_tp.items()}
         for tp, position in by_tp.items():
@@ -140,7 +153,6 @@ class BatchConsumer(driver.Consumer):
         places = {tp: (tp.topic, tp.partition) for tp in by_tp}
         self.engine.begin({places[tp]: offsets[tp] for tp in by_tp}, {places[tp]: ends[tp] or 0 for tp in by_tp})
         await self.seek_wait(offsets)
-        return offsets
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
         """Overridden to finish what is being applied before another worker takes over."""
