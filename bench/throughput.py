@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -73,6 +74,8 @@ async def _round(rig: Rig, observer: Observer, feeder: Feeder, variety: Variety,
         "steady": round(rate(curve, goal, 0.05, 0.95)),
         "seconds": round(curve[-1][0], 2),
         "rates_behind_seconds": round(time.monotonic() - verdicts_at, 2),
+        "events_per_processor_second": round(goal / used[_SERVICE]),
+        "machine_used_by_others": round(used["others"] / curve[-1][0] / (os.cpu_count() or 1), 2),
         "bytes_per_event_in_kafka": round(size),
         "cpu_seconds": used,
         "steps": _per_event(rig.steps(), steps, goal),
@@ -104,6 +107,8 @@ def table(found: dict[str, Any]) -> list[tuple[str, str]]:
             lines += [
                 (f"{name}: events/s, 5 % to 95 %", f"{case['steady']:,}"),
                 (f"{name}: events/s, overall", f"{case['overall']:,}"),
+                (f"{name}: events per processor second of lab_results", f"{case['events_per_processor_second']:,}"),
+                (f"{name}: part of the machine that others used", f"{case['machine_used_by_others']:.0%}"),
                 (f"{name}: processor seconds in {case['seconds']} s", cpu),
                 (f"{name}: µs per event by step", steps),
             ]
