@@ -36,9 +36,9 @@ run: $(STAMP) ## the same, and keep everything running until Ctrl-C
 	@echo "run: the demo, left running; Ctrl-C stops everything"
 	@exec $(BIN)/samplewatch demo --keep
 
-test: lint ## lint, then the unit, integration and end-to-end tests
+test: lint ## lint, then the unit, integration, end-to-end and (short) chaos tests
 	@echo "test: all tests; those on containers run where a Docker engine answers"
-	@$(PYTEST) tests/unit tests/integration tests/e2e
+	@$(PYTEST) tests/unit tests/integration tests/e2e tests/chaos
 
 test-unit: $(STAMP) ## the unit tests: no broker, no Redis
 	@$(PYTEST) tests/unit
@@ -51,6 +51,9 @@ test-e2e: $(STAMP) ## the tests of all services together
 
 bench: $(STAMP) ## measure throughput, latency, rebuild and memory; ARGS="--quick" or the names of some
 	@$(BIN)/python -m bench $(ARGS)
+
+test-chaos: $(STAMP) ## every disturbance at length: kills at each step and at random, zombies, Redis and broker lost
+	@SAMPLEWATCH_CHAOS=full $(PYTEST) tests/chaos
 
 lint: $(STAMP) ## ruff, mypy, and whether the generated schemas are current and compatible
 	@echo "lint: ruff, mypy, schemas"

@@ -1,0 +1,68 @@
+"""What a run comes to: counts, verdicts, alerts and answers, in a form that can be compared."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+from redis import Redis
+
+from schemas.topics import RATES, RECEIPTS, VERDICTS
+from services.lab_results.cuts import CUT_NAMES
+from tests.system import System
+
+#: When the broker took something in, and when something was computed, is another time in each run.
+_TIMES = ("raised_at", "changed_at")
+Outcome = dict[str, Any]
+
+
+def raw_counts(system: System) -> dict[str, dict[str, int]]:
+    """Each partition's part of each cell, as it lies in Redis, less the zeros."""
+    with Redis.from_url(system.redis) as redis:
+        found = {}
+        for key in redis.scan_iter("sw:{lab:*}:cells:*", count=10_000, _type="HASH"):
+            counts = {day.decode(): int(count) for day, count in redis.hgetall(key).items() if int(count)}
+            if counts:
+                found[key.decode()] = counts
+        return found
+
+
+def alerts(system: System) -> dict[str, dict[str, Any]]:
+    """Every alert by its id, with its state, its sequence and all it says but times."""
+    return {
+        alert["alert_id"]: {name: value for name, value in alert.items() if name not in _TIMES}
+        for alert in system.alerts()
+    }
+
+
+def outcome(system: System) -> Outcome:
+    """All of it, once the system is idle."""
+    verdicts: dict[str, dict[str, Any]] = {}
+    for verdict in system.messages(VERDICTS.name):
+        if verdict["revision"] >= verdicts.get(verdict["sample_id"], verdict)["revision"]:
+            verdicts[verdict["sample_id"]] = verdict
+    published = {record.key.decode(): json.loads(record.value) for record in system.records(RATES.name)}
+    answered: dict[str, list[str]] = defaultdict(list)
+    for receipt in system.messages(RECEIPTS.name):
+        answered[f"{receipt['source']} {receipt['event_id']}"].append(receipt["outcome"])
+    return {
+        "rates": {cut: system.rates(cut=cut) for cut in CUT_NAMES},
+        "counts": raw_counts(system),
+        "published rates": published,
+        "verdicts": {name: {**verdict, "revision": None} for name, verdict in verdicts.items()},
+        "alerts": alerts(system),
+        "answered": {event: "rejected" in outcomes for event, outcomes in answered.items()},
+    }
+
+
+def assert_equal(found: Outcome, wanted: Outcome) -> None:
+    """Fails with the first few differences of each kind."""
+    told = []
+    for kind in wanted:
+        here, there = found[kind], wanted[kind]
+        differing = [name for name in sorted({*here, *there}) if here.get(name) != there.get(name)]
+        if differing:
+            told.append(f"{len(differing)} of {len(there)} {kind} differ")
+            told += [f"  {name}:\n    {here.get(name)!r}\n    wanted {there.get(name)!r}" for name in differing[:3]]
+    assert not told, "\n".join(told)

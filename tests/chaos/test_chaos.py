@@ -1,0 +1,132 @@
+"""Whatever happens to the processes, the outcome is that of an undisturbed run, exactly.
+
+SAMPLEWATCH_CHAOS=full gives each disturbance a run of its own and kills at least 50 times; short, the default, puts
+several disturbances into one run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.runtime.faults import STEPS
+from tests.chaos.outcome import Outcome, alerts, assert_equal, outcome, raw_counts
+from tests.chaos.runs import kill, kill_at_random, nothing, pause, run, second, settle, wipe
+from tests.chaos.schedule import Schedule
+from tests.system import SERVICES, System, embedded
+
+FULL = os.environ.get("SAMPLEWATCH_CHAOS", "short") == "full"
+SLICES = 8 if FULL else 4
+#: Of the consumer group; the usual 10 s would only make each kill last longer.
+SESSION_S = 3.0
+#: Longer than that.
+ZOMBIE_S = SESSION_S + 3
+ENV = {"SAMPLEWATCH_SESSION_SECONDS": str(SESSION_S), "SAMPLEWATCH_LOG_LEVEL": "INFO"}
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Schedule, Outcome]:
+    schedule = Schedule(samples=1_500, seed=11, slices=SLICES)
+    with embedded(tmp_path_factory.mktemp("undisturbed")) as system:
+        run(system, schedule, {})
+        found = outcome(system)
+    states = {alert["state"] for alert in found["alerts"].values()}
+    assert {"raised", "acknowledged", "acted", "closed", "cancelled"} <= states, "the input is too tame"
+    return schedule, found
+
+
+@pytest.fixture
+def same(undisturbed: tuple[Schedule, Outcome], tmp_path: Path) -> Iterator[tuple[System, Schedule]]:
+    """A system and the schedule; after the test the outcome has to be the same."""
+    schedule, wanted = undisturbed
+    system = System(tmp_path, ENV)
+    try:
+        system.up()
+        yield system, schedule
+        settle(system)
+        assert_equal(outcome(system), wanted)
+    finally:
+        system.end()
+
+
+#: So that an outbox is left behind where the next fault needs one.
+FAULTS = ("before-load", "before-apply", "after-apply", "mid-publish", "after-publish", "open-published", "after-trim")
+RATES_FAULTS = (*FAULTS, "open") if FULL else ("after-apply", "mid-publish")
+
+
+def test_killed_at_each_step_of_the_apply_procedure(undisturbed: tuple[Schedule, Outcome], tmp_path: Path) -> None:
+    assert {*FAULTS, "open"} == set(STEPS)
+    schedule, wanted = undisturbed
+    faults = tmp_path / "faults"
+    faults.mkdir()
+    waiting = {
+        "sampling": [("sampling", step) for step in (*FAULTS, "open")],
+        "lab_results": [("lab", step) for step in (*FAULTS, "open")] + [("rates", step) for step in RATES_FAULTS],
+        "alerts": [("alerts", step) for step in (*FAULTS, "open")],
+    }
+    armed: dict[str, Path] = {}
+
+    def arm() -> None:
+        for service, steps in waiting.items():
+            if steps and (service not in armed or not armed[service].exists()):
+                stage, step = steps.pop(0)
+                armed[service] = faults / stage
+                armed[service].write_text(f"{step}:{2 if stage == 'lab' and step in FAULTS[:5] else 1}")
+
+    arm()
+    system = System(tmp_path, {**ENV, "SAMPLEWATCH_FAULT": str(faults)})
+    try:
+        system.up()
+        run(system, schedule, {}, before_up=arm)
+        assert not any(waiting.values()) and not list(faults.iterdir()), f"not struck: {waiting}"
+        assert_equal(outcome(system), wanted)
+    finally:
+        system.end()
+
+
+def test_killed_at_random(same: tuple[System, Schedule]) -> None:
+    system, schedule = same
+    times = 5 if FULL else 2
+    run(system, schedule, lambda number: kill_at_random(number, times))
+
+
+def test_two_workers_join_and_leave(same: tuple[System, Schedule], tmp_path: Path) -> None:
+    system, schedule = same
+
+    def join(system: System) -> None:
+        with second(system, "lab_results", tmp_path):
+            pass
+
+    def zombie(system: System) -> None:
+        with second(system, "lab_results", tmp_path):
+            pause("lab_results", ZOMBIE_S)(system)
+            settle(system)
+
+    run(system, schedule, {1: join, 2: zombie, 3: join, 4: zombie if FULL else nothing}, pause=0.5)
+
+
+def test_stopped_past_the_session(same: tuple[System, Schedule]) -> None:
+    system, schedule = same
+    run(system, schedule, {number + 1: pause(name, ZOMBIE_S) for number, name in enumerate(SERVICES)}, pause=0.3)
+
+
+def test_redis_and_the_broker_killed(same: tuple[System, Schedule]) -> None:
+    system, schedule = same
+    run(system, schedule, {1: kill("redis"), 2: kill("kafka"), 3: kill("kafka", "redis"), 4: kill("redis")}, pause=0.1)
+
+
+def test_redis_wiped_and_rebuilt(same: tuple[System, Schedule]) -> None:
+    system, schedule = same
+
+    def wipe_at_rest(system: System) -> None:
+        settle(system)
+        before = raw_counts(system), alerts(system)
+        wipe(system)
+        assert (raw_counts(system), alerts(system)) == before, "ready, and not rebuilt"
+
+    run(system, schedule, {2: wipe, 3: wipe, schedule.length - 1: wipe_at_rest}, pause=0.1)
