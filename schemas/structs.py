@@ -69,6 +69,8 @@ def _mirrored(value: Any, nested: Any, decimals: type) -> Any:
         return mirror(value, nested, decimals=decimals)
     if isinstance(value, tuple):
         return tuple(_mirrored(member, nested, decimals) for member in value)
+    if isinstance(value, dict):
+        return {name: _mirrored(member, nested, decimals) for name, member in value.items()}
     return value
 
 

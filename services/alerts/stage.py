@@ -38,6 +38,7 @@ class AlertsStage:
     name = store.STAGE
     topics = (VERDICTS.name, ALERT_COMMANDS.name)
     ordered = True
+    pause_seconds = 0.0
 
     def __init__(self) -> None:
         self._intake = Intake(ALERT_COMMANDS, SERVICE, Reading(ALERT_COMMAND, homes=_homes))

@@ -15,9 +15,8 @@ from schemas.qualification import Delta
 from schemas.structs import struct_of
 from schemas.topics import DELTAS, RATES
 from services.lab_results import store
-from services.lab_results.counts import Counts
 from services.lab_results.cuts import Cell
-from services.lab_results.rates import rate_of
+from services.lab_results.rates import RollingCounts, rate_of
 from services.runtime.calendar import day_of, moment_of, number_of_day
 from services.runtime.inner import InnerTopic
 from services.runtime.intake import Input, Taken
@@ -26,7 +25,7 @@ from services.runtime.stage import Changes, Record
 
 SERVICE = "lab_results"
 #: The daily counts of each touched cell.
-Touched = dict[Cell, dict[int, Counts]]
+Touched = dict[Cell, RollingCounts]
 
 
 class RatesStage:
@@ -35,6 +34,8 @@ class RatesStage:
     name = "rates"
     topics = (DELTAS.name,)
     ordered = False
+    #: Deltas of many batches gather meanwhile, and a cell's rates need not be told more often.
+    pause_seconds = 0.5
 
     def __init__(self) -> None:
         self._deltas = InnerTopic(DELTAS, struct_of(Delta), SERVICE, check=lambda delta: Cell.parse(delta.cell))
@@ -53,11 +54,10 @@ class RatesStage:
                 moved[Cell.parse(item.event.cell)].update(number_of_day(day.day) for day in item.event.days)
         remembered = self._daily[partition]
         known = {cell: days for cell, days in moved.items() if cell in remembered}
-        for cell, days in (await store.read_days(redis, known)).items():
-            kept = {day: counts for day, counts in remembered[cell].items() if day not in known[cell]}
-            remembered[cell] = kept | days
+        for cell, daily in (await store.read_days(redis, known)).items():
+            remembered[cell].renew(known[cell], daily)
         new = [cell for cell in moved if cell not in remembered]
-        remembered.update(zip(new, await store.read_daily(redis, new), strict=True))
+        remembered.update(zip(new, map(RollingCounts, await store.read_daily(redis, new)), strict=True))
         return {cell: remembered[cell] for cell in moved}
 
     def fold(self, state: Touched, partition: int, inputs: Sequence[Input], version: int) -> Changes:
@@ -67,8 +67,8 @@ class RatesStage:
         if not inputs:
             return changes
         as_of = day_of(moment_of(inputs[-1].record.timestamp))
-        for cell, daily in state.items():
-            rate = rate_of(cell, daily, as_of)
+        for cell, rolling in state.items():
+            rate = rate_of(cell, rolling, as_of)
             event_id = f"{cell.key}:{partition}:{version}"
             changes.messages.append(self._rates.message(partition, cell.key, rate, event_id))
         return changes

@@ -36,6 +36,7 @@ class LabStage:
     name = store.STAGE
     topics = (LAB_RESULTS.name, SAMPLES.name)
     ordered = False
+    pause_seconds = 0.0
 
     def __init__(self) -> None:
         self._intake = Intake(LAB_RESULTS, SERVICE, Reading(RESULT_EVENT, screen=screen, facts=facts_of))

@@ -187,6 +187,7 @@ class Engine:
         return self._applied
 
     async def _run(self, lane: _Lane) -> None:
+        pause = lane.shard.stage.pause_seconds
         while True:
             await lane.inbox.ready()
             async with lane.lock:
@@ -201,6 +202,8 @@ class Engine:
                     if self.on_fatal is not None:
                         self.on_fatal(error)
                     raise
+            if pause:
+                await asyncio.sleep(pause)
 
     async def _apply(self, lane: _Lane, batch: Batch, acknowledge: Callable[[], None]) -> None:
         try:

@@ -65,6 +65,11 @@ class Stage(Protocol, Generic[I, S]):
         """Whether what follows depends on the order of the topics, so that a replay has to keep it."""
         ...
 
+    @property
+    def pause_seconds(self) -> float:
+        """How long a partition rests after each batch, so that more comes together for the next one."""
+        ...
+
     def decode(self, records: Sequence[Record]) -> list[I]:
         """Reads the records of one partition of one topic. Never raises for what a producer sent."""
         ...

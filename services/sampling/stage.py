@@ -29,6 +29,7 @@ class SamplingStage:
     name = store.STAGE
     topics = (SAMPLING_EVENTS.name, VERDICTS.name)
     ordered = False
+    pause_seconds = 0.0
 
     def __init__(self) -> None:
         self._intake = Intake(SAMPLING_EVENTS, SERVICE, Reading(SAMPLING_EVENT))

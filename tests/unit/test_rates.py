@@ -13,7 +13,7 @@ from schemas.structs import mirror
 from services.lab_results.counts import Counts, Tally, daily_counts, day_deltas, total
 from services.lab_results.cuts import Cell
 from services.lab_results.domain import VerdictFacts
-from services.lab_results.rates import Span, rate_of, wilson, window_rate, window_span
+from services.lab_results.rates import RollingCounts, Span, rate_of, wilson, window_rate, window_span
 from services.runtime.calendar import day_number
 from tests.strategies_inside import concluded
 
@@ -36,7 +36,8 @@ def test_wilson_interval_holds_the_rate(passed: int, failed: int) -> None:
 def test_a_window_without_verdicts_is_absent() -> None:
     span = Span(date(2026, 3, 1), date(2026, 3, 7))
     assert window_rate(Counts(inconclusive=4), span) is None
-    rate = rate_of(Cell("food", "supervision", "city", "6210"), {MARCH: Counts(passed=9, failed=1)}, date(2026, 5, 1))
+    rolling = RollingCounts({MARCH: Counts(passed=9, failed=1)})
+    rate = rate_of(Cell("food", "supervision", "city", "6210"), rolling, date(2026, 5, 1))
     assert set(rate.windows) == {"90d", "365d", "ytd", "all"}
     assert rate.windows["all"].rate == 0.9
 
@@ -82,3 +83,24 @@ def test_a_verdict_counts_once_in_a_cell_and_cells_have_their_keys_back(verdict)
     tally = Tally()
     tally.move(facts, facts)
     assert not any(n for cells in tally.increments().values() for counts in cells.values() for n in counts.values())
+
+
+_days = st.dictionaries(
+    st.integers(MARCH - 400, MARCH + 3), st.builds(Counts, *[st.integers(0, 9)] * 3).filter(any), max_size=30
+)
+
+
+@given(_days, _days, st.sets(st.integers(MARCH - 400, MARCH + 3), max_size=5))
+def test_published_windows_are_those_of_a_recount(before: dict, after: dict, moved: set[int]) -> None:
+    rolling = RollingCounts(before)
+    rolling.renew(moved, after)
+    daily = {day: counts for day, counts in before.items() if day not in moved}
+    daily |= {day: after[day] for day in moved if day in after}
+    as_of = date(2026, 3, 1)
+    rate = rate_of(Cell("food", "supervision", "city", "6210"), rolling, as_of)
+    for name in ("7d", "30d", "90d", "365d", "ytd"):
+        span = window_span(name, as_of)
+        assert rate.windows.get(name) == window_rate(total(daily, *span), span)
+    everything = total(daily)
+    assert (rolling.daily, rolling.sum) == (daily, everything)
+    assert ("all" in rate.windows) == (everything.passed + everything.failed > 0)

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from schemas.qualification import Delta
+from schemas.qualification import Delta, Rate
 from schemas.receipts import Receipt
 from schemas.sampling import Sample
 from schemas.structs import mirror, struct_of
 from schemas.values import Contract
 from schemas.verdicts import Verdict
 from tests.strategies import samples
-from tests.strategies_inside import concluded, deltas, receipts_given
+from tests.strategies_inside import concluded, deltas, rates_of_cells, receipts_given
 
-WRITTEN = {Verdict: concluded, Receipt: receipts_given, Delta: deltas, Sample: samples}
+WRITTEN = {Verdict: concluded, Receipt: receipts_given, Delta: deltas, Rate: rates_of_cells, Sample: samples}
 MIRRORS = {contract: struct_of(contract, in_full=True) for contract in WRITTEN}
 
 
