@@ -16,28 +16,16 @@ from services.runtime.faults import STEPS
 from tests.chaos.outcome import Outcome, alerts, assert_equal, outcome, raw_counts
 from tests.chaos.runs import kill, kill_at_random, nothing, pause, run, second, settle, wipe
 from tests.chaos.schedule import Schedule
-from tests.system import SERVICES, System, embedded
+from tests.system import SERVICES, System
 
 FULL = os.environ.get("SAMPLEWATCH_CHAOS", "short") == "full"
-SLICES = 8 if FULL else 4
 #: Of the consumer group; the usual 10 s would only make each kill last longer.
 SESSION_S = 3.0
 #: Longer than that.
 ZOMBIE_S = SESSION_S + 3
-ENV = {"SAMPLEWATCH_SESSION_SECONDS": str(SESSION_S), "SAMPLEWATCH_LOG_LEVEL": "INFO"}
+ENV = {"SAMPLEWATCH_SESSION_SECONDS": str(SESSION_S)}
 
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Schedule, Outcome]:
-    schedule = Schedule(samples=1_500, seed=11, slices=SLICES)
-    with embedded(tmp_path_factory.mktemp("undisturbed")) as system:
-        run(system, schedule, {})
-        found = outcome(system)
-    states = {alert["state"] for alert in found["alerts"].values()}
-    assert {"raised", "acknowledged", "acted", "closed", "cancelled"} <= states, "the input is too tame"
-    return schedule, found
 
 
 @pytest.fixture
