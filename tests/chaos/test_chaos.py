@@ -1,7 +1,7 @@
 """Whatever happens to the processes, the outcome is that of an undisturbed run, exactly.
 
-SAMPLEWATCH_CHAOS=full kills at random at least 50 times and stops each service past its session too; short, the default,
-leaves that to the other tests.
+SAMPLEWATCH_CHAOS=full kills at random at least 50 times and stops each service past its session too; short, the
+default, leaves that to the other tests.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def test_killed_at_each_step_of_the_apply_procedure(undisturbed: tuple[Schedule,
 
 
 full_only = pytest.mark.skipif(
-    not FULL, reason="SAMPLEWATCH_CHAOS=full; the short version has its like in another test"
+    not FULL, reason="only with SAMPLEWATCH_CHAOS=full; another test has its like"
 )
 
 
