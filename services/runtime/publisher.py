@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -16,6 +18,26 @@ from services.runtime.messages import Message
 _BATCH_BYTES = 1024 * 1024
 
 
+#: A topic and a partition.
+Place = tuple[str, int]
+
+
+class _Call(NamedTuple):
+    """The messages of one caller, and what tells it that they are written."""
+
+    messages: Sequence[Message]
+    written: asyncio.Future[None]
+
+
+def _answer(call: _Call, failed: Mapping[Place, Exception]) -> None:
+    errors = (failed.get((message.topic, message.partition)) for message in call.messages) if failed else ()
+    error = next((error for error in errors if error is not None), None)
+    if error is None:
+        call.written.set_result(None)
+    else:
+        call.written.set_exception(error)
+
+
 class Publisher:
     """An idempotent producer that takes ready-made batches, one future each instead of one per message."""
 
@@ -23,6 +45,8 @@ class Publisher:
         self._bootstrap = bootstrap
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._calls: list[_Call] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def start(self) -> AIOKafkaProducer:
         """Connects unless that is done; raises KafkaConnectionError when no broker answers."""
@@ -51,18 +75,45 @@ class Publisher:
             await producer.stop()
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Writes the messages, in order per partition, and returns when all are acknowledged; raises KafkaError."""
-        producer = await self.start()
-        by_partition: dict[tuple[str, int], list[Message]] = defaultdict(list)
-        for message in messages:
-            by_partition[message.topic, message.partition].append(message)
+        """Writes the messages, in order per partition, and returns when all are acknowledged; raises KafkaError.
+
+        While one request is on its way, the messages of all callers gather for the next: many partitions with little
+        to say then cost one batch a topic partition together, not one each.
+        """
+        call = _Call(messages, asyncio.get_running_loop().create_future())
+        self._calls.append(call)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_calls())
+        await call.written
+
+    async def _write_calls(self) -> None:
+        while self._calls:
+            calls, self._calls = self._calls, []
+            by_place: dict[Place, list[Message]] = defaultdict(list)
+            for call in calls:
+                for message in call.messages:
+                    by_place[message.topic, message.partition].append(message)
+            failed = await self._write(by_place)
+            for call in calls:
+                if not call.written.done():  # else the caller has gone
+                    _answer(call, failed)
+
+    async def _write(self, by_place: Mapping[Place, Sequence[Message]]) -> dict[Place, Exception]:
+        """Writes to every partition; returns what went wrong, by partition."""
         try:
-            await asyncio.gather(*(self._send(producer, *tp, batch) for tp, batch in by_partition.items()))
-        except KafkaError:
+            producer = await self.start()
+        except Exception as error:
+            return dict.fromkeys(by_place, error)
+        sent = (self._send(producer, *place, messages) for place, messages in by_place.items())
+        results = await asyncio.gather(*sent, return_exceptions=True)
+        failed = {
+            place: result for place, result in zip(by_place, results, strict=True) if isinstance(result, Exception)
+        }
+        if failed and self._producer is producer:
             # a gap in an idempotent producer's sequence can't be mended: the next call begins with a new producer
-            if self._producer is producer:
+            with contextlib.suppress(KafkaError):
                 await self.stop()
-            raise
+        return failed
 
     @staticmethod
     async def _send(producer: AIOKafkaProducer, topic: str, partition: int, messages: Sequence[Message]) -> None:

@@ -79,9 +79,11 @@ class BatchConsumer(driver.Consumer):
         for tp, span in cast(Mapping[TP, Span], spans).items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 break
-            # what was fetched before a seek does not go on from where that went
             start = self._read_to.get(tp)
-            if start is not None and span.start <= start < span.end:
+            if start is not None and span.start > start:
+                # fetched before a seek; or a fetch was dropped, and what it had must be read again
+                await self.seek_wait({tp: start})
+            elif start is not None and start < span.end:
                 self._read_to[tp] = span.end
                 self._delivered[tp].append((start, span.end))
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
