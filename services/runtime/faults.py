@@ -1,8 +1,9 @@
 """Faults for the chaos tests: a process that kills itself, as kill -9 does, at a chosen step of the apply procedure.
 
 SAMPLEWATCH_FAULT=lab:after-apply:3 kills the process when its stage `lab` gets to the step for the third time. A path
-names a directory instead, with a file for each stage that says `after-apply:3`; it is removed as the process dies, so
-that one which is started again lives. Without the variable, which is how services run, nothing of this happens.
+names a directory instead, with a file for each stage: a line `after-apply:3` for each process to come. The first line
+is taken off as the process dies, so that the one which is started next goes by the second. Without the variable, which
+is how services run, nothing of this happens.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ STEPS = (
 
 
 def _read(spoken: str | None) -> Mapping[str, tuple[str, int, Path | None]] | None:
-    """stage -> step, the count at which it strikes, and the file to remove; None where no fault is wanted."""
+    """stage -> step, the count at which it strikes, and the file that says so; None where no fault is wanted."""
     if not spoken:
         return None
     if "/" not in spoken:
         stage, step, number = spoken.split(":")
         return {stage: (step, int(number), None)}
     files = [path for path in Path(spoken).glob("*") if path.is_file()]
-    parts = {path: path.read_text().split(":") for path in files}
-    return {path.name: (step, int(number), path) for path, (step, number) in parts.items()}
+    first = {path: path.read_text().splitlines()[0].split(":") for path in files if path.stat().st_size}
+    return {path.name: (step, int(number), path) for path, (step, number) in first.items()}
 
 
 _FAULTS = _read(os.environ.get("SAMPLEWATCH_FAULT"))
@@ -61,5 +62,5 @@ def _strike(stage: str, step: str) -> None:
     _reached[stage] += 1
     if _reached[stage] == number:
         if file is not None:
-            file.unlink(missing_ok=True)
+            file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
         os.kill(os.getpid(), signal.SIGKILL)

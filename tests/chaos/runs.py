@@ -36,7 +36,6 @@ def run(
     disturb: Mapping[int, Disturb] | Callable[[int], Disturb],
     *,
     pause: float = 0.0,
-    before_up: Callable[[], None] = lambda: None,
 ) -> None:
     """Sends each step while its disturbance happens, and waits until all that follows has been done."""
     for number in range(schedule.length):
@@ -45,9 +44,9 @@ def run(
         with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(send, system, step, pause if what is not nothing else 0.0)
             what(system)
-            bring_up(system, before_up)
+            bring_up(system)
             sending.result(120)
-        settle(system, before_up)
+        settle(system)
 
 
 def ended(system: System) -> list[str]:
@@ -58,20 +57,19 @@ def ended(system: System) -> list[str]:
     return gone + [name for name in state["embedded"] if not (pid := state[f"{name}_pid"]) or not is_alive(pid)]
 
 
-def bring_up(system: System, before_up: Callable[[], None] = lambda: None) -> None:
+def bring_up(system: System) -> None:
     """`samplewatch up`, again and again while something has ended: what was started may be killed at once."""
     deadline = time.monotonic() + _SETTLE_S
     while ended(system):
         assert time.monotonic() < deadline, f"{ended(system)} do not come up\n{system.logs()}"
-        before_up()
         system.cli("up", check=False)
 
 
-def settle(system: System, before_up: Callable[[], None] = lambda: None) -> None:
+def settle(system: System) -> None:
     """Waits until everything runs, is ready and idle."""
     deadline = time.monotonic() + _SETTLE_S
     while True:
-        bring_up(system, before_up)
+        bring_up(system)
         try:
             system.wait_idle(60)
         except Exception:
