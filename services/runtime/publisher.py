@@ -29,6 +29,11 @@ class _Call(NamedTuple):
     written: asyncio.Future[None]
 
 
+def _as_error(result: BaseException) -> Exception:
+    """A producer that is stopped cancels what it has not sent: that is not written, and nobody else's cancellation."""
+    return result if isinstance(result, Exception) else KafkaError(f"not written: {result!r}")
+
+
 def _answer(call: _Call, failed: Mapping[Place, Exception]) -> None:
     errors = (failed.get((message.topic, message.partition)) for message in call.messages) if failed else ()
     error = next((error for error in errors if error is not None), None)
@@ -106,9 +111,8 @@ class Publisher:
             return dict.fromkeys(by_place, error)
         sent = (self._send(producer, *place, messages) for place, messages in by_place.items())
         results = await asyncio.gather(*sent, return_exceptions=True)
-        failed = {
-            place: result for place, result in zip(by_place, results, strict=True) if isinstance(result, Exception)
-        }
+        answers = zip(by_place, results, strict=True)
+        failed = {place: _as_error(result) for place, result in answers if isinstance(result, BaseException)}
         if failed and self._producer is producer:
             # a gap in an idempotent producer's sequence can't be mended: the next call begins with a new producer
             with contextlib.suppress(KafkaError):

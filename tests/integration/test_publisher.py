@@ -61,3 +61,21 @@ def test_without_a_broker_every_caller_is_told() -> None:
 
     with pytest.raises(KafkaError):
         asyncio.run(write())
+
+
+def test_what_a_stopped_producer_has_not_sent_is_not_taken_for_written(
+    embedded_system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    async def write() -> None:
+        publisher = Publisher(embedded_system.bootstrap)
+        monkeypatch.setattr(publisher, "_send", cancelled)
+        try:
+            await publisher.publish([message(RECEIPTS.name, 0, "k", b"x")])
+        finally:
+            await publisher.stop()
+
+    with pytest.raises(KafkaError):
+        asyncio.run(write())
