@@ -181,11 +181,6 @@ class Engine:
             for place, applied in self._applied.items()
         }
 
-    @property
-    def applied(self) -> Mapping[Place, int]:
-        """The next offset to apply of each owned partition."""
-        return self._applied
-
     async def _run(self, lane: _Lane) -> None:
         pause = lane.shard.stage.pause_seconds
         while True:

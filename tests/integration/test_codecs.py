@@ -31,9 +31,6 @@ def check_taken(system: System, kind: str, pairs: int) -> None:
     assert {receipt["outcome"] for receipt in receipts} <= {"accepted", "parked"}
 
 
-CONTROL_RECORDS = "services/runtime/transport.py: a position stays before the control record that ends a partition"
-
-
 @pytest.mark.parametrize("codec", [None, *CODECS])
 def test_a_compressed_message_is_taken_like_any_other(system: System, codec: str | None) -> None:
     kind = unique("codec")
