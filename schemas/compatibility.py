@@ -4,7 +4,8 @@
     python -m schemas.compatibility --accept   makes the present contracts the baseline, unless they break it
 
 New readers must take what old writers write, and what is kept on the topics: that holds for every contract. Of what the
-services write, old readers must also take what new writers write; readers ignore fields that they do not know.
+services write, old readers must also take what new writers write; readers ignore fields that they do not know. What
+services keep in Redis by place is read by new services too, and by old ones beside them: there, fields are added last.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ Schema = Mapping[str, Any]
 _LOWER: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 
+#: Contracts, or parts of them, kept in Redis by place (services/sampling/packing.py, lab_results/store.py).
+_BY_PLACE: Final = frozenset({"SampleTaken", "SampleReceived", "SampleVoided", "Party"})
+#: Fields of those that are not kept.
+_NOT_KEPT: Final = frozenset({"source", "event_id", "type"})
+
 
 def breaks(old: Schema, new: Schema, *, incoming: bool) -> list[str]:
     """Why `new` breaks readers or writers of `old`: one "field: reason" each; empty where it does not.
@@ -35,7 +41,21 @@ def breaks(old: Schema, new: Schema, *, incoming: bool) -> list[str]:
     found = list(_Comparison(old, new, "new readers").fields("", old, new))
     if not incoming:
         found += _Comparison(new, old, "old readers").fields("", new, old)
-    return found
+    return [*found, *_misplaced(old, new)]
+
+
+def _misplaced(old: Schema, new: Schema) -> Iterator[str]:
+    """Fields that make what is kept by place unreadable."""
+    before = {old.get("title"): old, **old.get("$defs", {})}
+    for name, schema in {new.get("title"): new, **new.get("$defs", {})}.items():
+        if name not in _BY_PLACE or name not in before:
+            continue
+        held = [field for field in before[name].get("properties", {}) if field not in _NOT_KEPT]
+        now = [field for field in schema.get("properties", {}) if field not in _NOT_KEPT]
+        if added := [field for field in now[: len(held)] if field not in held]:
+            yield f"{name}.{added[0]}: services keep this by place: add it at the end"
+        elif now[: len(held)] != held and set(held) <= set(now):
+            yield f"{name}: services keep this by place: its fields changed places"
 
 
 class _Comparison:

@@ -87,7 +87,20 @@ class SampleVoided(Event):
     TIMES: ClassVar = ("voided_at",)
 
 
-SamplingEvent = SampleTaken | SampleReceived | SampleVoided
+class SampleRedacted(Event):
+    """What names people is taken out of the sample's record as it stands: who took it, and the free text in it.
+
+    It names nobody itself. What is said of the sample later stands as it is said.
+    """
+
+    type: Literal["SampleRedacted"] = "SampleRedacted"
+    sample_id: Identifier
+    by: Identifier = Field(description="who asked for it")
+    at: Timestamp
+    TIMES: ClassVar = ("at",)
+
+
+SamplingEvent = SampleTaken | SampleReceived | SampleVoided | SampleRedacted
 SAMPLING_EVENT: TypeAdapter[SamplingEvent] = TypeAdapter(Annotated[SamplingEvent, Field(discriminator="type")])
 
 

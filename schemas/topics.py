@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schemas import alerts, qualification, receipts, results, sampling, verdicts
+from schemas import (
+    alerts,
+    deadlines,
+    findings,
+    hotspots,
+    notifications,
+    qualification,
+    receipts,
+    results,
+    sampling,
+    verdicts,
+)
 from schemas.values import Contract
 
 _DAY = 24 * 3600 * 1000
@@ -53,19 +64,22 @@ def _intake(name: str, key: str, contracts: tuple[type[Contract], ...], written_
 
 #: What the services write of an event of the largest size.
 _INNER = {"max.message.bytes": str(4 * MAX_EVENT_BYTES), "message.timestamp.type": "LogAppendTime"}
-_COMPACTED = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(3600 * 1000), **_INNER}
+#: By then at the latest what was replaced is gone, so that what was redacted is too; else the newest segment keeps it.
+_COMPACTION = {"max.compaction.lag.ms": str(7 * _DAY)}
+_COMPACTED = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(3600 * 1000), **_COMPACTION, **_INNER}
 
 
 def _kept(milliseconds: int, policy: str = "delete") -> dict[str, str]:
-    return {"cleanup.policy": policy, "retention.ms": str(milliseconds), **_INNER}
+    compaction = _COMPACTION if "compact" in policy else {}
+    return {"cleanup.policy": policy, "retention.ms": str(milliseconds), **compaction, **_INNER}
 
 
 SAMPLING_EVENTS = _intake(
     "sampling.events.v1",
     "sample_id",
-    (sampling.SampleTaken, sampling.SampleReceived, sampling.SampleVoided),
+    (sampling.SampleTaken, sampling.SampleReceived, sampling.SampleVoided, sampling.SampleRedacted),
     "inspectors' systems",
-    "samples taken, received by the laboratory, voided",
+    "samples taken, received by the laboratory, voided, redacted",
 )
 LAB_RESULTS = _intake(
     "lab.results.v1",
@@ -77,7 +91,16 @@ LAB_RESULTS = _intake(
 ALERT_COMMANDS = _intake(
     "alerts.commands.v1",
     "alert_id",
-    (alerts.Acknowledge, alerts.Assign, alerts.Act, alerts.Close, alerts.Silence),
+    (
+        alerts.Acknowledge,
+        alerts.Assign,
+        alerts.Act,
+        alerts.Verify,
+        alerts.Close,
+        alerts.Silence,
+        alerts.Redact,
+        alerts.Notified,
+    ),
     "inspectors' systems",
     "what inspectors ask of an alert",
 )
@@ -91,6 +114,14 @@ RECEIPTS = Topic(
 )
 SAMPLES = Topic(
     "sampling.samples.v1", "sample_id", (sampling.Sample,), "sampling", "each sample as it now stands", _COMPACTED
+)
+DEADLINES = Topic(
+    "sampling.deadlines.v1",
+    "sample_id",
+    (deadlines.DeadlineEvent,),
+    "sampling",
+    "statutory clocks of samples: near, passed, met, void",
+    _kept(_WINDOW_AND_MARGIN),
 )
 VERDICTS = Topic(
     "lab.verdicts.v1",
@@ -116,6 +147,30 @@ RATES = Topic(
     "a cell's rates in every window",
     _COMPACTED,
 )
+FINDINGS = Topic(
+    "alerts.findings.v1",
+    "subject",
+    (findings.Finding,),
+    "alerts",
+    "what a detector says of a subject: open, over or void",
+    _kept(_WINDOW_AND_MARGIN),
+)
+HOTSPOT_MODELS = Topic(
+    "hotspots.models.v1",
+    "version",
+    (hotspots.HotspotModel,),
+    "hotspots",
+    "expected failure probabilities, as fitted each night",
+    _kept(_WINDOW_AND_MARGIN, "compact,delete"),
+)
+HOTSPOT_CASES = Topic(
+    "hotspots.cases.v1",
+    "cell",
+    (hotspots.HotspotCases,),
+    "hotspots",
+    "concluded samples as their cells see them",
+    _kept(_WINDOW_AND_MARGIN),
+)
 ALERT_EVENTS = Topic(
     "alerts.events.v1",
     "alert_id",
@@ -124,9 +179,39 @@ ALERT_EVENTS = Topic(
     "each alert after each step of its life",
     _kept(_WINDOW_AND_MARGIN, "compact,delete"),
 )
+NOTIFICATIONS = Topic(
+    "alerts.notifications.v1",
+    "destination|alert_id",
+    (notifications.Notification,),
+    "alerts",
+    "what each destination may have to be told of an alert",
+    _kept(_WINDOW_AND_MARGIN, "compact,delete"),
+)
+DELIVERIES = Topic(
+    "alerts.deliveries.v1",
+    "delivery_id",
+    (notifications.Delivery,),
+    "alerts",
+    "the notification log: what became of each message",
+    _kept(_WINDOW_AND_MARGIN),
+)
 
 #: Topics that a service consumes, each with a dead-letter topic beside it.
-CONSUMED = (SAMPLING_EVENTS, LAB_RESULTS, ALERT_COMMANDS, SAMPLES, VERDICTS, DELTAS)
+CONSUMED = (
+    SAMPLING_EVENTS,
+    LAB_RESULTS,
+    ALERT_COMMANDS,
+    SAMPLES,
+    DEADLINES,
+    VERDICTS,
+    DELTAS,
+    RATES,
+    FINDINGS,
+    ALERT_EVENTS,
+    NOTIFICATIONS,
+    DELIVERIES,
+    HOTSPOT_CASES,
+)
 DEAD_LETTERS = tuple(
     Topic(
         topic.dead_letters,
@@ -149,10 +234,16 @@ TOPICS = (
     ALERT_COMMANDS,
     RECEIPTS,
     SAMPLES,
+    DEADLINES,
     VERDICTS,
     DELTAS,
     RATES,
+    FINDINGS,
     ALERT_EVENTS,
+    NOTIFICATIONS,
+    DELIVERIES,
+    HOTSPOT_MODELS,
+    HOTSPOT_CASES,
     *DEAD_LETTERS,
 )
 BY_NAME = {topic.name: topic for topic in TOPICS}

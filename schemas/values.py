@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
@@ -16,6 +16,9 @@ LimitKind = Literal["max", "min", "range", "absent"]
 
 #: What a failing verdict is called and counted as; the three are never mixed.
 Measure = Literal["qualification", "problem", "suspicion"]
+
+#: Stands where a person was named, once that is redacted.
+REDACTED: Final = "redacted"
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S(.*\S)?$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
