@@ -21,8 +21,21 @@ class Batch:
     end: int
     records: Sequence[Record]
 
+    @property
+    def size(self) -> int:
+        """The bytes of its values."""
+        return sum(len(record.value or b"") for record in self.records)
+
     def split(self, size: int) -> tuple[Batch, Batch]:
         """The first records, that many, and the rest."""
         middle = self.records[size].offset
         first = replace(self, end=middle, records=self.records[:size])
         return first, replace(self, start=middle, records=self.records[size:])
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Batches of one partition of one topic, of which each goes on where the one before it ends, as one."""
+    if len(batches) == 1:
+        return batches[0]
+    records = [record for batch in batches for record in batch.records]
+    return replace(batches[0], end=batches[-1].end, records=records)

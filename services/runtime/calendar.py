@@ -39,3 +39,14 @@ def day_from_number(number: int) -> date:
 def moment_of(milliseconds: int) -> datetime:
     """A Kafka timestamp as a moment in UTC; one beyond the calendar is put at its end."""
     return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST) / 1000, UTC)
+
+
+@lru_cache(maxsize=4096)  # records that arrive together have one time
+def day_number_at(milliseconds: int) -> int:
+    """The number of the day on which a Kafka timestamp falls."""
+    return day_number(day_of(moment_of(milliseconds)))
+
+
+def midnight_after(day: str) -> int:
+    """When a day of Asia/Shanghai, in ISO 8601, ends: in milliseconds since the epoch."""
+    return (number_of_day(day) * 24 + 16) * 3_600_000

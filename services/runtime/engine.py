@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -24,7 +26,7 @@ from services.runtime.patience import PASSING, persist
 from services.runtime.publisher import Publisher
 from services.runtime.replay import Inbox
 from services.runtime.shard import RolledBack, Shard
-from services.runtime.stage import Stage
+from services.runtime.stage import BackgroundStage, Stage, TimedStage
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +35,16 @@ Place = tuple[str, int]
 Seek = Callable[[Mapping[Place, int | None]], Awaitable[None]]
 
 _CHECK_SECONDS = 2.0
+#: How often to look whether timers are due.
+_TIMER_SECONDS = 1.0
+#: How long a stage in the background waits for the others each time, and how often it looks.
+_GIVE_WAY_SECONDS, _LOOK_SECONDS = 0.05, 0.002
 #: How long a batch that is being applied may delay a rebalance; after that it is cut off, which is safe.
 _FINISH_SECONDS = 5.0
+
+
+class AheadOfKafka(Exception):
+    """Redis stands for records that Kafka does not have: what comes at their offsets would be passed over."""
 
 
 @dataclass(slots=True)
@@ -43,7 +53,7 @@ class _Lane:
 
     shard: Shard
     inbox: Inbox
-    task: asyncio.Task[None] | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -56,21 +66,34 @@ class Engine:
         redis: Redis,
         publisher: Publisher,
         limit: DeadLetterLimit | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`clock` gives the seconds since the epoch by which timers are due."""
         self._redis = redis
         self._publisher = publisher
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
         self._ledgers = {stage.name: Ledger(redis, stage.name) for stage in stages}
+        for stage in stages:
+            if isinstance(stage, BackgroundStage):
+                stage.give_way = partial(self.give_way, stage.name)
+        for name in self._ledgers:  # from zero, so that the first one is an increase
+            metrics.RETRIES.labels(name)
+            metrics.ROLLBACKS.labels(name)
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._targets: dict[Place, int] = {}
         self._applied: dict[Place, int] = {}
+        self._begun: dict[Place, int] = {}
         self._caught_up = False
         self._rollbacks = self._rollbacks_settled = 0
         self._assigning = asyncio.Lock()
         self._limit = limit or DeadLetterLimit(0, 0)
+        self._clock = clock
         self._paused: dict[Place, Pause] = {}
-        #: How the consumer is told to fetch no more of a partition; set by the transport.
+        #: How the consumer is told to fetch no more of a partition, and to go on; set by the transport.
         self.hold: Callable[[Place], None] = lambda place: None
+        self.resume: Callable[[Place], None] = lambda place: None
+        #: How the consumer is told to fetch no more of a partition until it is assigned anew; set by the transport.
+        self.give_up: Callable[[Place], None] = lambda place: None
         #: How the consumer is told to go on from other positions; set by the transport.
         self.seek: Seek | None = None
         #: Where a partition ends, as the last fetch said (None: not fetched yet); set by the transport.
@@ -89,6 +112,7 @@ class Engine:
         await self.release()
         self._applied.clear()
         self._targets.clear()
+        self._begun.clear()
         self._caught_up = False
         self._limit.keep_only(places)
         for place in self._paused.keys() - places:
@@ -97,11 +121,12 @@ class Engine:
         for topic, partition in places:
             stage = self._stages[topic]
             if (stage.name, partition) not in self._lanes:
-                shard = Shard(stage, partition, self._redis, self._ledgers[stage.name], self._publisher, self._limit)
-                self._lanes[stage.name, partition] = _Lane(shard, Inbox(stage.topics, ordered=stage.ordered))
+                self._lanes[stage.name, partition] = self._new_lane(stage, partition)
         await asyncio.gather(*(persist(lane.shard.open, "open") for lane in self._lanes.values()))
         for lane in self._lanes.values():
-            lane.task = asyncio.create_task(self._run(lane))
+            lane.tasks.append(asyncio.create_task(self._run(lane)))
+            if isinstance(lane.shard.stage, TimedStage):
+                lane.tasks.append(asyncio.create_task(self._run_timers(lane)))
         for stage in {stage.name: stage for stage in self._stages.values()}.values():
             owned = sum(name == stage.name for name, _ in self._lanes)
             metrics.ASSIGNED.labels(stage.name).set(owned)
@@ -111,10 +136,14 @@ class Engine:
         """Says where partitions are read from, and where they end now: the process is ready once it has got there."""
         self._applied.update(offsets)
         self._targets.update(ends)
+        self._begun.update(offsets)
         self._caught_up = False
+        lost = self._rollbacks != self._rollbacks_settled
         for (topic, partition), offset in offsets.items():
             if (lane := self._lanes.get((self._stages[topic].name, partition))) is not None:
                 lane.inbox.begin(topic, offset, ends[topic, partition])
+                if lost or topic not in lane.shard.positions:
+                    lane.shard.again[topic] = ends[topic, partition]
                 if (topic, partition) in self._paused:
                     lane.inbox.stop(topic)
         self._note_progress()
@@ -128,20 +157,24 @@ class Engine:
     async def _close(lane: _Lane) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(lane.lock.acquire(), _FINISH_SECONDS)
-        if lane.task is not None:
-            lane.task.cancel()
-            await asyncio.gather(lane.task, return_exceptions=True)
-        lane.inbox.clear()  # wakes a feeder that waits for room
+        for task in lane.tasks:
+            task.cancel()
+        await asyncio.gather(*lane.tasks, return_exceptions=True)
+        with contextlib.suppress(*PASSING, TimeoutError):
+            # else the next owner publishes once more what is published
+            await asyncio.wait_for(lane.shard.tidy(), _FINISH_SECONDS)
+        lane.inbox.clear()
 
-    async def submit(self, batch: Batch, acknowledge: Callable[[], None]) -> None:
-        """Hands a batch to its shard; waits while that has enough to do."""
+    def submit(self, batch: Batch, acknowledge: Callable[[], None]) -> None:
+        """Hands a batch to its shard, which has the consumer hold the partition once it has enough to do: to wait here
+        would hold up every other partition too."""
         stage = self._stages[batch.topic]
         lane = self._lanes.get((stage.name, batch.partition))
         if (batch.topic, batch.partition) in self._paused:
-            self.hold((batch.topic, batch.partition))  # once more: after a rebalance Faust fetches everything
+            self.give_up((batch.topic, batch.partition))  # once more: after a rebalance Faust fetches everything
         elif lane is not None:
             metrics.BATCH_RECORDS.labels(stage.name).observe(len(batch.records))
-            await lane.inbox.put(batch, acknowledge)
+            lane.inbox.add(batch, acknowledge)
 
     async def watch(self) -> None:
         """Looks now and then whether Redis has gone back in time, which no batch would notice while input is quiet."""
@@ -161,6 +194,13 @@ class Engine:
                 self._rollbacks_settled = rollbacks
                 self._note_progress()
 
+    async def give_way(self, stage: str) -> None:
+        """Waits while batches of other stages are under way or wait, but not for long."""
+        until = time.monotonic() + _GIVE_WAY_SECONDS
+        others = [lane for (name, _), lane in self._lanes.items() if name != stage]
+        while any(lane.lock.locked() or not lane.inbox.is_empty for lane in others) and time.monotonic() < until:
+            await asyncio.sleep(_LOOK_SECONDS)
+
     @property
     def ready(self) -> bool:
         """Whether this process owns what it was given and has caught up with what was there when it got it.
@@ -174,35 +214,107 @@ class Engine:
         """The partitions that are not read on until the service is started again."""
         return sorted(self._paused.values())
 
+    def settled(self, stage: str) -> list[int]:
+        """The partitions of a stage that this process owns and that have caught up with what was there."""
+        lanes = [(partition, lane) for (name, partition), lane in self._lanes.items() if name == stage]
+        return sorted(partition for partition, lane in lanes if self._has_caught_up(lane))
+
     def progress(self) -> dict[Place, Progress]:
         """Where each partition stands."""
         return {
-            place: Progress(applied, max(0, (self.end_of(place) or 0) - applied), place in self._paused)
+            place: Progress(applied, max(0, (self.end_of(place) or 0) - applied), self._waits(place))
             for place, applied in self._applied.items()
         }
+
+    def _waits(self, place: Place) -> bool:
+        """Whether nothing is expected of the partition: it is paused, or another topic's turn comes first."""
+        lane = self._lanes.get((self._stages[place[0]].name, place[1]))
+        return place in self._paused or (lane is not None and lane.inbox.waits(place[0]))
+
+    def catch_up(self) -> dict[str, tuple[int, int]]:
+        """Topic -> records that were there when reading last began, and those of them that are still to apply."""
+        found = dict.fromkeys(self._stages, (0, 0))
+        for (topic, partition), end in self._targets.items():
+            begun = self._begun[topic, partition]
+            left = max(0, end - max(begun, self._applied.get((topic, partition), 0)))
+            found[topic] = (found[topic][0] + max(0, end - begun), found[topic][1] + left)
+        return found
+
+    def unpublished(self) -> dict[str, tuple[int, float]]:
+        """Stage -> messages that Kafka has not acknowledged yet, and for how many seconds the oldest has waited."""
+        now, found = time.monotonic(), {stage.name: (0, 0.0) for stage in self._stages.values()}
+        for (name, _), lane in self._lanes.items():
+            if lane.shard.unpublished is not None:
+                count, since = lane.shard.unpublished
+                found[name] = (found[name][0] + count, max(found[name][1], now - since))
+        return found
 
     async def _run(self, lane: _Lane) -> None:
         pause = lane.shard.stage.pause_seconds
         while True:
             await lane.inbox.ready()
             async with lane.lock:
-                try:
+                with self._fatal_errors(lane):
                     # taken only now: what was fetched before a rollback was noticed is no longer there
                     if (waiting := lane.inbox.take()) is not None:
                         await self._apply(lane, waiting.batch, waiting.done)
-                except asyncio.CancelledError:
-                    raise
-                except Exception as error:
-                    logger.exception("%s %d: cannot go on", lane.shard.stage.name, lane.shard.partition)
-                    if self.on_fatal is not None:
-                        self.on_fatal(error)
-                    raise
+                    if lane.inbox.is_empty:  # else the next batch does it
+                        await self._noticing(lane, lane.shard.tidy)
             if pause:
                 await asyncio.sleep(pause)
 
+    async def _run_timers(self, lane: _Lane) -> None:
+        while True:
+            await asyncio.sleep(_TIMER_SECONDS)
+            more = True
+            while more:  # batches that wait for the lock come between
+                async with lane.lock:
+                    with self._fatal_errors(lane):
+                        more = self._has_caught_up(lane) and await self._apply_due(lane)
+
+    def _has_caught_up(self, lane: _Lane) -> bool:
+        """Whether all that was there when reading began is applied: before that, what removes a timer may be to come.
+        Of a partition that is paused it is."""
+        places = [(topic, lane.shard.partition) for topic in lane.shard.stage.topics]
+        return all(
+            place in self._targets and self._applied.get(place, 0) >= self._targets[place] and place not in self._paused
+            for place in places
+        )
+
+    async def _apply_due(self, lane: _Lane) -> bool:
+        """Applies some of the timers that are due; returns whether more may be."""
+        now, more = int(self._clock() * 1000), False
+
+        async def apply() -> None:
+            nonlocal more
+            if not (more := await lane.shard.apply_due(now)):
+                await lane.shard.tidy()
+
+        await self._noticing(lane, apply)
+        return more
+
+    async def _noticing(self, lane: _Lane, action: Callable[[], Awaitable[None]]) -> None:
+        """Does it until it succeeds, or Redis turns out to have gone back in time."""
+        try:
+            await persist(action, lane.shard.stage.name, before_again=lane.shard.reopen)
+        except RolledBack as back:
+            await self._go_back(lane, back)
+
+    @contextlib.contextmanager
+    def _fatal_errors(self, lane: _Lane) -> Iterator[None]:
+        """An error inside, which is none that passes, ends the process."""
+        try:
+            yield
+        except Exception as error:
+            logger.exception("%s %d: cannot go on", lane.shard.stage.name, lane.shard.partition)
+            if self.on_fatal is not None:
+                self.on_fatal(error)
+            raise
+
     async def _apply(self, lane: _Lane, batch: Batch, acknowledge: Callable[[], None]) -> None:
         try:
-            await persist(lambda: lane.shard.apply(batch), lane.shard.stage.name, before_again=lane.shard.reopen)
+            with metrics.BATCH_SECONDS.labels(lane.shard.stage.name).time():
+                await persist(lambda: lane.shard.apply(batch), lane.shard.stage.name, before_again=lane.shard.reopen)
         except RolledBack as back:
             await self._go_back(lane, back)
             return
@@ -219,7 +331,7 @@ class Engine:
         self._paused[place] = pause
         metrics.PAUSED.labels(pause.topic, str(pause.partition)).set(1)
         lane.inbox.stop(pause.topic)
-        self.hold(place)
+        self.give_up(place)
         self._note_progress()
 
     async def _go_back(self, lane: _Lane, back: RolledBack) -> None:
@@ -231,6 +343,16 @@ class Engine:
         if (seek := self.seek) is not None:
             places = {(topic, partition): back.positions.get(topic) for topic in stage.topics}
             await persist(lambda: seek(places), stage.name)
+
+    def _new_lane(self, stage: Stage[Any, Any], partition: int) -> _Lane:
+        shard = Shard(stage, partition, self._redis, self._ledgers[stage.name], self._publisher, self._limit)
+        inbox = Inbox(
+            stage.topics,
+            replay=stage.replay,
+            hold=lambda topic: self.hold((topic, partition)),
+            resume=lambda topic: self.resume((topic, partition)),
+        )
+        return _Lane(shard, inbox)
 
     def _lane(self, topic: str, partition: int) -> _Lane:
         return self._lanes[self._stages[topic].name, partition]

@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-#: In the order in which a batch comes to them. The first two are of a partition that is taken over.
+#: In the order in which a batch comes to them. The first two are of a partition that is taken over; the last is reached
+#: when no other batch waits.
 STEPS = (
     "open",
     "open-published",

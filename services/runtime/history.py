@@ -8,6 +8,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.runtime.kafka_security import client_options
+
 Place = tuple[str, int, int]  # topic, partition, offset
 
 _WAIT_SECONDS = 5.0
@@ -34,7 +36,7 @@ class RecordReader:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+            consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, **client_options())
             await consumer.start()
             self._consumer = consumer
         return self._consumer

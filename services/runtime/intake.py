@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schemas.cloudevents import Envelope, NotAnEvent, claimed_identity, open_envelope
 from schemas.events import Event
-from schemas.receipts import Receipt
+from schemas.receipts import Receipt, ReceiptOutcome
 from schemas.structs import struct_of
 from schemas.timing import implausible_time
 from schemas.topics import MAX_EVENT_BYTES, RECEIPTS, Topic
@@ -29,7 +29,9 @@ from services.runtime.dead_letters import bury, shortened, size_of
 from services.runtime.messages import Message, Writer
 from services.runtime.partitioning import home_of, homes_of
 from services.runtime.settings import PARTITIONS
+from services.runtime.signatures import Registry
 from services.runtime.stage import Changes, Record
+from services.runtime.tracing import trace_of, traced
 
 logger = logging.getLogger(__name__)
 
@@ -73,13 +75,14 @@ class Reading(NamedTuple):
     contract: of all its events. homes: the partitions that own the keys, a negative number for a key that is answered
     where it lies. screen: a quick look at a body, which gives
     the event as the domain takes it, or None where only the contract can tell. facts: an event of the contract as the
-    domain takes it.
+    domain takes it. laboratories: who may send; None: anybody.
     """
 
     contract: TypeAdapter[Any]
     homes: Callable[[Sequence[bytes]], list[int]] = lambda keys: homes_of(keys, PARTITIONS)
     screen: Callable[[bytes], Any] = lambda body: None
     facts: Callable[[Any], Any] = lambda event: event
+    laboratories: Registry | None = None
 
 
 class Intake:
@@ -91,8 +94,11 @@ class Intake:
         self._contracts: dict[str, type[BaseModel]] = {model.__name__: model for model in topic.contracts}
         self._service = service
         self._homes, self._screen, self._facts = reading.homes, reading.screen, reading.facts
+        self._laboratories = reading.laboratories
         self._key_of = attrgetter(topic.key)
         self._receipts = Writer(RECEIPTS, service)
+        for outcome in get_args(ReceiptOutcome):  # from zero, so that the first one is an increase
+            metrics.RECEIPTS.labels(topic.name, outcome)
 
     def decode(self, records: Sequence[Record]) -> list[Input]:
         """Each record as an event, a refusal or a stray, in their order."""
@@ -111,6 +117,8 @@ class Intake:
             taken = self._event(record, value)
             if record.key != self._key_of(taken.event).encode():
                 raise NotAnEvent("key", f"is not the event's {self.topic.key}")
+            if self._laboratories is not None and (forged := self._forged(taken, record.key, value)):
+                return Refused(record, *forged)
             if home is not None and 0 <= home != record.partition:
                 if size_of(record) > 2 * MAX_EVENT_BYTES:
                     raise NotAnEvent("headers", f"are more than {MAX_EVENT_BYTES:,} bytes")
@@ -121,6 +129,13 @@ class Intake:
             return Refused(record, error.field, error.reason)
         except ValidationError as error:
             return Refused(record, *first_error(error))
+
+    def _forged(self, taken: Taken, key: bytes, value: bytes) -> tuple[str, str] | None:
+        assert self._laboratories is not None
+        record, lab_id = taken.record, taken.event.lab_id
+        return self._laboratories.refusal(
+            self.topic.name, key, record.headers, value, record.timestamp, lab_id, taken.source
+        )
 
     def _event(self, record: Record, value: bytes) -> Taken:
         envelope = open_envelope(record.headers, value)
@@ -159,7 +174,10 @@ class Intake:
             bury(changes, self.topic, record, self._service, answer.field or "value", answer.reason or "", source)
         changes.counted[metrics.RECEIPTS, (self.topic.name, answer.outcome)] += 1
         if source:
-            changes.messages.append(self._receipt(item, source, event_id, answer))
+            receipt = self._receipt(item, source, event_id, answer)
+            if answer.outcome == "rejected":  # the rare case alone pays for the look
+                receipt = traced(receipt, trace_of(record))
+            changes.messages.append(receipt)
 
     def _receipt(self, item: Input, source: str, event_id: str | None, answer: Answer) -> Message:
         record = item.record

@@ -12,8 +12,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from services.runtime import metrics
-
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2.0
@@ -92,16 +90,13 @@ async def watch_progress(
     questions: Mapping[str, Callable[[], Awaitable[object]]],
     end: Callable[[BaseException], None],
 ) -> None:
-    """Keeps the lag's metric, asks each server now and then whether it is there, and ends what gets nowhere."""
+    """Asks each server now and then whether it is there, and ends what gets nowhere."""
     asking = {server: asyncio.create_task(_ask(liveness, server, ask)) for server, ask in questions.items()}
     try:
         while True:
             await asyncio.sleep(liveness.look_seconds)
-            found = progress()
-            for (topic, partition), state in found.items():
-                metrics.LAG.labels(topic, str(partition)).set(state.lag)
             try:
-                liveness.look(found)
+                liveness.look(progress())
             except Stalled as error:
                 end(error)
     finally:

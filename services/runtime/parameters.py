@@ -1,8 +1,19 @@
-"""Parameters of HTTP requests that are not understood get an answer that names them."""
+"""Requests that can't be answered get problem details (RFC 9457): what is wrong, and with which parameter."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp.web import Response, json_response
+
+PROBLEM_JSON = "application/problem+json"
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> Response:
+    """An answer of that status; `more` are members of its own, such as the parameter."""
+    # no page describes the kinds of problem, so none is named: that is "about:blank", the title says it
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return json_response(body, status=status, content_type=PROBLEM_JSON)
 
 
 class BadParameter(ValueError):
@@ -13,5 +24,5 @@ class BadParameter(ValueError):
         self.parameter = parameter
 
     def response(self) -> Response:
-        """The answer: status 400 and a JSON object."""
-        return json_response({"error": str(self), "parameter": self.parameter}, status=400)
+        """The answer: status 400, and the parameter's name beside what is wrong with it."""
+        return problem(400, "Bad Request", str(self), parameter=self.parameter)

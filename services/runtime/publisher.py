@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.topics import MAX_MESSAGE_BYTES
+from services.runtime.kafka_security import client_options
 from services.runtime.messages import Message
 
 #: A batch of this size costs one request; larger ones gain nothing and delay the next.
@@ -69,6 +70,7 @@ class Publisher:
             max_batch_size=_BATCH_BYTES,
             # a dead letter carries a message of the largest size and the headers that explain it
             max_request_size=MAX_MESSAGE_BYTES + _BATCH_BYTES,
+            **client_options(),
         )
         await producer.start()
         return producer

@@ -1,11 +1,12 @@
 """What waits to be applied to one partition of a stage, and the order in which it is.
 
-Live, batches are applied as they come. That is no order to replay a partition in: after a wiped Redis all of it is read
-again at once, and a fetch may bring a command before the verdict that it is about. So a stage whose result depends on
-the order of its topics (`Stage.ordered`) is given them by the broker's time of arrival while it catches up: until each
-topic has reached the end that it had when reading began, batches are merged, and cut where the next record of another
-topic arrived earlier. A topic that has not got there and has nothing waiting is waited for. That ends: it was not at
-its end, so more of it comes, if only an empty batch.
+Live, batches are applied as they come, those of one topic that wait behind each other as one. That is no order to
+replay a partition in: after a wiped Redis all of it is read again at once, and a fetch may bring a command before the
+verdict that it is about. So a stage may ask for an order (`Stage.replay`) that holds while it catches up: until each
+topic has reached the end that it had when reading began. By arrival, batches are merged, and cut where the next record
+of another topic arrived earlier. In turn, whatever there is of an earlier topic comes before any of a later one. A
+topic that has not got there and has nothing waiting is waited for. That ends: it was not at its end, so more of it
+comes, if only an empty batch.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
-from services.runtime.batch import Batch
+from services.runtime.batch import Batch, joined
+from services.runtime.stage import Replay
 
-#: Batches of a topic that wait behind the one being applied; more would only hold memory.
-_ROOM = 2
+#: When so much of a topic waits, no more of it is fetched until half of that is taken. One fetch brings less.
+_ROOM_BYTES = 4 * 1024 * 1024
+#: What is applied at once; folding more would hold up the other partitions for too long.
+_JOINED_RECORDS = 5000
 
 
 class Waiting(NamedTuple):
@@ -28,13 +32,27 @@ class Waiting(NamedTuple):
     number: int
     batch: Batch
     done: Callable[[], None]
+    size: int
 
 
 class Inbox:
-    """The batches that wait for one partition of a stage."""
+    """The batches that wait for one partition of a stage.
 
-    def __init__(self, topics: Sequence[str], *, ordered: bool) -> None:
-        self._ordered = ordered
+    `hold` is called with a topic of which enough waits, and `resume` once there is room again.
+    """
+
+    def __init__(
+        self,
+        topics: Sequence[str],
+        *,
+        replay: Replay,
+        hold: Callable[[str], None] = lambda topic: None,
+        resume: Callable[[str], None] = lambda topic: None,
+    ) -> None:
+        self._replay = replay
+        self._hold, self._resume = hold, resume
+        self._waits = dict.fromkeys(topics, 0)
+        self._held: set[str] = set()
         self._queues: Mapping[str, deque[Waiting]] = {topic: deque() for topic in topics}
         self._places = {topic: place for place, topic in enumerate(topics)}
         self._numbers = count()
@@ -45,22 +63,22 @@ class Inbox:
 
     def begin(self, topic: str, offset: int, target: int) -> None:
         """Drops what waits of the topic: it is read from the offset now, and catches up until it reaches the target."""
-        self._queues[topic].clear()
+        self._drop(topic)
         self._read_to[topic] = self._taken_to[topic] = offset
         self._targets[topic] = target
         self._changed.set()
 
     def stop(self, topic: str) -> None:
         """Drops what waits of the topic and whatever comes until `begin`; the others do not wait for it."""
-        self._queues[topic].clear()
+        self._drop(topic)
         self._read_to.pop(topic, None)
         self._targets.pop(topic, None)
         self._changed.set()
 
     def clear(self) -> None:
         """Drops everything, and whatever comes until `begin`."""
-        for queue in self._queues.values():
-            queue.clear()
+        for topic in self._queues:
+            self._drop(topic)
         self._read_to.clear()
         self._changed.set()
 
@@ -69,7 +87,9 @@ class Inbox:
         read_to = self._read_to.get(batch.topic)
         if read_to is not None and batch.start <= read_to < batch.end:
             self._read_to[batch.topic] = batch.end
-            self._queues[batch.topic].append(Waiting(next(self._numbers), batch, done))
+            waiting = Waiting(next(self._numbers), batch, done, batch.size)
+            self._queues[batch.topic].append(waiting)
+            self._count(batch.topic, waiting.size)
             self._changed.set()
 
     def take(self) -> Waiting | None:
@@ -77,39 +97,52 @@ class Inbox:
         topic = self._next()
         if topic is None:
             return None
-        waiting = self._queues[topic].popleft()
-        if self._catching_up():
-            waiting = self._cut(topic, waiting)
+        merging = self._replay is Replay.ARRIVAL and self._catching_up()
+        waiting = self._cut(topic) if merging else self._join(topic)
         self._taken_to[topic] = waiting.batch.end
-        self._changed.set()
+        self._count(topic, -waiting.size)
         return waiting
 
-    async def put(self, batch: Batch, done: Callable[[], None]) -> None:
-        """As `add`, but waits while enough of the topic waits; not while another topic, which may come behind this
-        batch, has to come first."""
-        while len(self._queues[batch.topic]) >= _ROOM and self._next() is not None:
-            await self._change()
-        self.add(batch, done)
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return self._next() is None
+
+    def waits(self, topic: str) -> bool:
+        """Whether there is something of the topic, and another's turn comes first while the partition catches up."""
+        return bool(self._queues[topic]) and self._catching_up() and self._next() != topic
 
     async def ready(self) -> None:
         """Waits until there is something to take."""
-        while self._next() is None:
-            await self._change()
+        while self.is_empty:
+            self._changed.clear()
+            await self._changed.wait()
 
-    async def _change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
+    def _drop(self, topic: str) -> None:
+        self._queues[topic].clear()
+        self._count(topic, -self._waits[topic])
+
+    def _count(self, topic: str, size: int) -> None:
+        self._waits[topic] += size
+        if self._waits[topic] >= _ROOM_BYTES:
+            self._held.add(topic)
+            self._hold(topic)
+        elif topic in self._held and self._waits[topic] <= _ROOM_BYTES // 2:
+            self._held.discard(topic)
+            self._resume(topic)
 
     def _next(self) -> str | None:
         heads = [topic for topic, queue in self._queues.items() if queue]
         if not self._catching_up():
             return min(heads, key=lambda topic: self._queues[topic][0].number, default=None)
-        if any(self._is_behind(topic) and not queue for topic, queue in self._queues.items()):
-            return None
-        return min(heads, key=self._arrival, default=None)
+        awaited = [topic for topic, queue in self._queues.items() if not queue and self._is_behind(topic)]
+        if self._replay is Replay.TURN:
+            first = min([*heads, *awaited], key=self._places.__getitem__, default=None)
+            return first if first in heads else None
+        return None if awaited else min(heads, key=self._arrival, default=None)
 
     def _catching_up(self) -> bool:
-        return self._ordered and any(map(self._is_behind, self._queues))
+        return self._replay is not Replay.ANY and any(map(self._is_behind, self._queues))
 
     def _is_behind(self, topic: str) -> bool:
         return self._taken_to.get(topic, 0) < self._targets.get(topic, 0)
@@ -119,8 +152,27 @@ class Inbox:
         records = self._queues[topic][0].batch.records
         return records[0].timestamp if records else -1, self._places[topic]
 
-    def _cut(self, topic: str, waiting: Waiting) -> Waiting:
-        """As much of the batch as arrived before the next record of any other topic; the rest goes on waiting."""
+    def _join(self, topic: str) -> Waiting:
+        """The next batch, with those of the topic that wait right behind it."""
+        queue = self._queues[topic]
+        row = [queue.popleft()]
+        records = len(row[0].batch.records)
+        while self._next() == topic and queue[0].batch.start == row[-1].batch.end:
+            records += len(queue[0].batch.records)
+            if records > _JOINED_RECORDS:
+                break
+            row.append(queue.popleft())
+
+        def done() -> None:
+            for waiting in row:
+                waiting.done()
+
+        size = sum(waiting.size for waiting in row)
+        return Waiting(row[0].number, joined([waiting.batch for waiting in row]), done, size)
+
+    def _cut(self, topic: str) -> Waiting:
+        """As much of the next batch as arrived before the next record of any other topic; the rest goes on waiting."""
+        waiting = self._queues[topic].popleft()
         others = [self._arrival(other) for other, queue in self._queues.items() if queue and other != topic]
         limit, place, batch = min(others, default=None), self._places[topic], waiting.batch
         if limit is None:
@@ -129,8 +181,8 @@ class Inbox:
         if size is None:
             return waiting
         first, rest = batch.split(size)
-        self._queues[topic].appendleft(waiting._replace(batch=rest))
-        return waiting._replace(batch=first, done=_nothing)
+        self._queues[topic].appendleft(waiting._replace(batch=rest, size=waiting.size - first.size))
+        return waiting._replace(batch=first, done=_nothing, size=first.size)
 
 
 def _nothing() -> None:

@@ -19,6 +19,11 @@ class Settings:
     http_host, http_port: where the service's web app listens; port 0 lets the system choose.
     dlq_ratio, dlq_run: past which share, or run, of rejected messages of one source its partition is paused; 0: never.
     stall_seconds: how long nothing may go on before the process ends; 0: for ever.
+    routes: the file that says who is told of alerts; empty: nobody is.
+    deadlines: the statutory table; empty: the one that comes with the program. working_days: a file that corrects the
+    calendar, or announces a year that the program does not know.
+    laboratories: the registry of laboratories' keys; empty: results need no signature. tokens: who may ask for which
+    page; empty: anybody for all. daily_laboratories: ids, comma-separated, of those that report every working day.
     """
 
     kafka: str = "127.0.0.1:9092"
@@ -31,11 +36,18 @@ class Settings:
     dlq_ratio: float = 0.5
     dlq_run: int = 10_000
     stall_seconds: float = 120.0
+    routes: str = ""
+    deadlines: str = ""
+    working_days: str = ""
+    laboratories: str = ""
+    tokens: str = ""
+    daily_laboratories: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
         """Reads SAMPLEWATCH_KAFKA, _REDIS, _HTTP_HOST, _HTTP_PORT, _DATA_DIR, _LOG_LEVEL, _SESSION_SECONDS, _DLQ_RATIO,
-        _DLQ_RUN and _STALL_SECONDS."""
+        _DLQ_RUN, _STALL_SECONDS, _ROUTES, _DEADLINES, _WORKING_DAYS, _LABORATORIES, _TOKENS and
+        _DAILY_LABORATORIES."""
         default = cls()
         return cls(
             kafka=env.get("SAMPLEWATCH_KAFKA", default.kafka),
@@ -48,4 +60,10 @@ class Settings:
             dlq_ratio=float(env.get("SAMPLEWATCH_DLQ_RATIO", default.dlq_ratio)),
             dlq_run=int(env.get("SAMPLEWATCH_DLQ_RUN", default.dlq_run)),
             stall_seconds=float(env.get("SAMPLEWATCH_STALL_SECONDS", default.stall_seconds)),
+            routes=env.get("SAMPLEWATCH_ROUTES", default.routes),
+            deadlines=env.get("SAMPLEWATCH_DEADLINES", default.deadlines),
+            working_days=env.get("SAMPLEWATCH_WORKING_DAYS", default.working_days),
+            laboratories=env.get("SAMPLEWATCH_LABORATORIES", default.laboratories),
+            tokens=env.get("SAMPLEWATCH_TOKENS", default.tokens),
+            daily_laboratories=env.get("SAMPLEWATCH_DAILY_LABORATORIES", default.daily_laboratories),
         )

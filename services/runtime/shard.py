@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 from redis.asyncio import Redis
 
 from services.runtime import faults, metrics
@@ -14,9 +16,12 @@ from services.runtime.batch import Batch
 from services.runtime.ledger import Ledger, Moved, Standing
 from services.runtime.limits import DeadLetterLimit
 from services.runtime.publisher import Publisher
-from services.runtime.stage import Changes, Record, Stage
+from services.runtime.stage import Changes, Record, Stage, TimedStage
 
 logger = logging.getLogger(__name__)
+
+#: Timers that are applied at once; what more is due comes after what waits meanwhile.
+_DUE_AT_ONCE = 500
 
 #: A worker that was stopped for longer than this between applying and publishing may have been replaced meanwhile.
 _FENCE_SECONDS = 5.0
@@ -28,6 +33,10 @@ class RolledBack(Exception):
     def __init__(self, positions: Mapping[str, int]) -> None:
         super().__init__(f"the ledger fell back to {dict(positions)}")
         self.positions = positions
+
+
+class StillDue(Exception):
+    """A stage left timers where they were, and they would be due for ever."""
 
 
 class Shard:
@@ -49,6 +58,16 @@ class Shard:
         self._publisher = publisher
         self._limit = limit or DeadLetterLimit(0, 0)
         self._standing = Standing(0, {})
+        #: Topic -> offset below which records are read once more, so that their age says nothing; set by the engine.
+        self.again: dict[str, int] = {}
+        for topic in stage.topics:
+            metrics.RECORD_SECONDS.observe_many((stage.name, topic), np.zeros(0))
+        #: Messages that were applied and that Kafka has not acknowledged, and since when (time.monotonic).
+        self.unpublished: tuple[int, float] | None = None
+        #: Versions whose messages are published and still in the outbox: forgotten with the next apply, or by `tidy`.
+        self._published: list[str] = []
+        #: A version, and what measures its changes once they are published; after an error, if they turn out applied.
+        self._unmeasured: tuple[int, Callable[[], None]] | None = None
 
     @property
     def positions(self) -> Mapping[str, int]:
@@ -62,10 +81,14 @@ class Shard:
         standing = await self._ledger.standing(self.partition)
         self._reached("open")
         async for name, messages in self._ledger.outbox(self.partition):
+            self._wait_for(messages)
             await self._publisher.publish(messages)
             self._reached("open-published")
             await self._ledger.trim(self.partition, name)
+        self.unpublished = None
+        self._published.clear()
         self._standing = standing
+        self._measure_applied()
         return self._standing.positions
 
     async def reopen(self) -> None:
@@ -95,24 +118,78 @@ class Shard:
             self._reached("before-load")
             changes = await self._changes(records, seen.version + 1) if records else Changes()  # 1, 2 and 3
             self._limit.check(batch.topic, self.partition, len(records), changes.rejected)
-            self._reached("before-apply")
-            try:
-                with metrics.timed(self.stage.name, "apply"):
-                    self._standing = await self._ledger.apply(  # 4
-                        self.partition, seen, batch.topic, batch.end, changes
-                    )
-            except Moved:
-                await self.reopen()
-                continue
-            applied_at = time.monotonic()
-            self._limit.count(batch.topic, self.partition, len(records), changes.rejected)
-            self._reached("after-apply")
-            if changes.messages:
-                await self._publish(changes.messages, applied_at)  # 5 and 6
-            metrics.EVENTS.labels(self.stage.name).inc(len(records))
-            for (counter, labels), increment in changes.counted.items():
-                counter.labels(*labels).inc(increment)
-            return  # 7: the caller acknowledges
+            self._unmeasured = seen.version + 1, partial(self._measure, changes, batch.topic, records)
+            if (applied_at := await self._commit(seen, batch.topic, batch.end, changes)) is not None:  # 4
+                self._limit.count(batch.topic, self.partition, len(records), changes.rejected)
+                await self._follow(changes, applied_at)  # 5 and 6
+                return  # 7: the caller acknowledges
+
+    async def tidy(self) -> None:
+        """Empties the outbox of what is published, when no batch follows that would."""
+        if self._published:
+            await self._ledger.trim(self.partition, *self._published)
+            self._published.clear()
+            self._reached("after-trim")
+
+    async def apply_due(self, now: int) -> bool:
+        """Applies timers that are due by `now`, in milliseconds since the epoch; returns whether more may be.
+
+        Raises StillDue, and as `apply` does.
+        """
+        assert isinstance(self.stage, TimedStage)
+        while True:
+            seen = self._standing
+            members = await self._ledger.due(self.partition, now, _DUE_AT_ONCE)
+            if not members:
+                return False
+            self._reached("before-load")
+            state = await self.stage.load_due(self._redis, self.partition, members)
+            changes = self.stage.fold_due(state, self.partition, members, now, seen.version + 1)
+            due = [member for member in members if _is_due(changes.timers.get(member, now), now)]
+            if due:
+                raise StillDue(f"{self.stage.name} {self.partition}: {', '.join(due[:10])} ({len(due)} in all)")
+            self._unmeasured = seen.version + 1, partial(self._measure, changes, "", ())
+            if (applied_at := await self._commit(seen, None, 0, changes)) is not None:
+                await self._follow(changes, applied_at)
+                return len(members) == _DUE_AT_ONCE
+
+    async def _commit(self, seen: Standing, topic: str | None, end: int, changes: Changes) -> float | None:
+        """Applies the changes and returns when; None if nothing was applied, because another worker was here."""
+        self._reached("before-apply")
+        try:
+            with metrics.timed(self.stage.name, "apply"):
+                published = tuple(self._published)
+                self._standing = await self._ledger.apply(self.partition, seen, topic, end, changes, published)  # 4
+        except Moved:
+            self._unmeasured = None
+            await self.reopen()
+            return None
+        self._published.clear()
+        applied_at = time.monotonic()
+        self._reached("after-apply")
+        return applied_at
+
+    async def _follow(self, changes: Changes, applied_at: float) -> None:
+        """Publishes what follows from changes that were applied, and measures it."""
+        if changes.messages:
+            await self._publish(changes.messages, applied_at)
+        self._measure_applied()
+
+    def _measure_applied(self) -> None:
+        unmeasured, self._unmeasured = self._unmeasured, None
+        if unmeasured is not None and self._standing.version >= unmeasured[0]:
+            unmeasured[1]()
+
+    def _measure(self, changes: Changes, topic: str, records: Sequence[Record]) -> None:
+        metrics.EVENTS.labels(self.stage.name).inc(len(records))
+        for (counter, labels), increment in changes.counted.items():
+            counter.labels(*labels).inc(increment)
+        for histogram, labels, value in changes.observed:
+            histogram.labels(*labels).observe(value)
+        for gauge, moment in changes.newest.items():
+            gauge.set(moment)
+        if records:
+            self._measure_ages(topic, records)
 
     async def _changes(self, records: Sequence[Record], version: int) -> Changes:
         with metrics.timed(self.stage.name, "decode"):
@@ -124,17 +201,28 @@ class Shard:
 
     async def _publish(self, messages: Sequence[Any], applied_at: float) -> None:
         name = self._standing.name
+        self._wait_for(messages)
         if time.monotonic() - applied_at > _FENCE_SECONDS and not await self._ledger.holds(self.partition, name):
             logger.warning("%s %d: version %s was published by another worker", self.stage.name, self.partition, name)
+            self.unpublished = None
             return
         if faults.wanted(self.stage.name, "mid-publish"):
             await self._publisher.publish(messages[: (len(messages) + 1) // 2])
             self._reached("mid-publish")
         with metrics.timed(self.stage.name, "publish"):
             await self._publisher.publish(messages)
+        self._published.append(name)
+        self.unpublished = None
         self._reached("after-publish")
-        await self._ledger.trim(self.partition, name)
-        self._reached("after-trim")
+
+    def _wait_for(self, messages: Sequence[Any]) -> None:
+        since = self.unpublished[1] if self.unpublished is not None else time.monotonic()
+        self.unpublished = (len(messages), since)
+
+    def _measure_ages(self, topic: str, records: Sequence[Record]) -> None:
+        again = self.again.get(topic, 0)
+        arrived = np.array([record.timestamp for record in records if record.offset >= again], float)
+        metrics.RECORD_SECONDS.observe_many((self.stage.name, topic), time.time() - arrived / 1000)
 
     def _not_yet_applied(self, batch: Batch) -> Sequence[Record]:
         position = self._standing.positions.get(batch.topic, 0)
@@ -151,3 +239,7 @@ class Shard:
         if fell or now.version < seen.version:
             self.stage.forget(self.partition)
             raise RolledBack(now.positions)
+
+
+def _is_due(moment: int | None, now: int) -> bool:
+    return moment is not None and moment <= now

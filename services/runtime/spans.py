@@ -74,6 +74,12 @@ class SpanThread(driver.AIOKafkaConsumerThread):
                 spans[tp] = Span(start, state.position, records.get(tp, ()))
         return spans
 
+    def highwater(self, tp: TP) -> Any:
+        """Overridden because aiokafka's raises where the partition is not assigned, and gauges ask at any moment."""
+        assignment = _assignment(self._ensure_consumer())
+        state = assignment and assignment.state_value(tp)
+        return state and state.highwater
+
 
 def _assignment(consumer: aiokafka.AIOKafkaConsumer) -> Any:
     subscription = consumer._subscription.subscription

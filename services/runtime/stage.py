@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from redis.asyncio import Redis
 
@@ -38,19 +39,37 @@ class Record(Protocol):
 class Changes:
     """What follows from a batch: changes to the partition's state in Redis, and messages.
 
-    put, delete: hash key -> fields. add: index key -> name -> field -> increment; the counts of a name are the hash
-    ``<index key>:<name>``, and the set at the index key lists the names. counted: how far each metric, a counter with
-    its labels, goes up once the batch is applied. rejected: how many records of each source became dead letters.
+    put, delete: hash key -> fields. add: hash key -> field -> code of a daily count -> increment; a field holds its
+    counts as `packed_counts` describes, and goes when they are all zero. counted: how far each metric, a counter with
+    its labels, goes up once the batch is applied. observed: what each histogram with its labels then observes. newest:
+    the moment, in seconds since the epoch, that a gauge is then set to. rejected: how many records of each source
+    became dead letters. timers: when each timer of the partition is due, in milliseconds since the epoch; None removes
+    it.
     """
 
     put: dict[str, dict[str | bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))
-    delete: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    add: dict[str, dict[str, dict[str, int]]] = field(
+    delete: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    add: dict[str, dict[str | bytes, dict[int, int]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     )
     messages: list[Message] = field(default_factory=list)
     counted: Counter[tuple[Any, tuple[str, ...]]] = field(default_factory=Counter)
+    observed: list[tuple[Any, tuple[str, ...], float]] = field(default_factory=list)
+    newest: dict[Any, float] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
+    timers: dict[str, int | None] = field(default_factory=dict)
+
+
+class Replay(Enum):
+    """In which order a partition's topics are applied until each has reached the end that it had when reading began.
+
+    ANY: as they are fetched. TURN: what there is of a topic before any of those that the stage names after it.
+    ARRIVAL: merged by their times of arrival, which cuts batches to a few records where topics grew side by side.
+    """
+
+    ANY = "any"
+    TURN = "turn"
+    ARRIVAL = "arrival"
 
 
 class Stage(Protocol, Generic[I, S]):
@@ -61,8 +80,8 @@ class Stage(Protocol, Generic[I, S]):
     @property
     def topics(self) -> tuple[str, ...]: ...
     @property
-    def ordered(self) -> bool:
-        """Whether what follows depends on the order of the topics, so that a replay has to keep it."""
+    def replay(self) -> Replay:
+        """In which order the topics are read while they catch up."""
         ...
 
     @property
@@ -85,6 +104,32 @@ class Stage(Protocol, Generic[I, S]):
     def forget(self, partition: int) -> None:
         """Drops what is remembered of a partition's state: another worker, or a rollback, may have changed it."""
         ...
+
+
+@runtime_checkable
+class TimedStage(Protocol, Generic[S]):
+    """What a stage has besides, whose changes set timers: what is due is folded like a batch, and so takes effect once,
+    whatever ends meanwhile.
+
+    Nothing is due before the partition has caught up with its topics, so that what removes a timer comes first.
+    """
+
+    async def load_due(self, redis: Redis, partition: int, members: Sequence[str]) -> S:
+        """Reads the state that the timers are about."""
+        ...
+
+    def fold_due(self, state: S, partition: int, members: Sequence[str], now: int, version: int) -> Changes:
+        """What follows from timers that were due by `now`, in milliseconds since the epoch. Removes each of them, or
+        sets it to a later moment. Pure, as `fold`."""
+        ...
+
+
+@runtime_checkable
+class BackgroundStage(Protocol):
+    """A stage whose results may wait while others have something to do. Between steps of a few milliseconds it calls
+    `give_way`, which the engine sets."""
+
+    give_way: Callable[[], Awaitable[None]]
 
 
 def state_key(stage: str, partition: int, *parts: str) -> str:

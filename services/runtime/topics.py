@@ -11,6 +11,7 @@ from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from schemas.topics import TOPICS, Topic
+from services.runtime.kafka_security import client_options
 from services.runtime.settings import PARTITIONS
 
 #: Until the brokers have registered with the controller, it refuses for want of replicas: ask again.
@@ -104,6 +105,7 @@ def _admin(bootstrap: str, timeout: float) -> KafkaAdminClient:
         bootstrap_timeout_ms=int(timeout * 1000),
         reconnect_backoff_max_ms=200,
         client_id="samplewatch-topics",
+        **client_options(),
     )
 
 
@@ -111,9 +113,18 @@ def _replication(admin: KafkaAdminClient) -> int:
     return min(3, len(admin.describe_cluster()["brokers"]))
 
 
+def _existing(admin: KafkaAdminClient) -> set[str]:
+    try:
+        return {topic["name"] for topic in admin.describe_topics() if not topic["error_code"]}
+    except (*_PASSING, RuntimeError):  # the broker does not know yet; creating what exists does no harm
+        return set()
+
+
 def _create(admin: KafkaAdminClient, deadline: float) -> list[str]:
     created: list[str] = []
-    missing = list(TOPICS)
+    # asked first: who may not create topics may still find that they are all there
+    there = _existing(admin)
+    missing = [topic for topic in TOPICS if topic.name not in there]
     while missing:
         replicas = _replication(admin)
         request = {

@@ -7,6 +7,7 @@ batch of records that one fetch brought for one partition, and its offset is tha
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, cast
@@ -17,11 +18,15 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
 from services.runtime.batch import Batch
-from services.runtime.engine import Engine, Place
+from services.runtime.engine import AheadOfKafka, Engine, Place
 from services.runtime.spans import Span, SpanThread
 
 #: Stands for the start of all that was applied before reading began.
 _BEFORE = -1
+#: How often Kafka is asked where its partitions end, if that is before what was applied, and how long after each time.
+_ENDS_ASKED, _ENDS_SECONDS = 5, 1.0
+#: Of so many partitions an error says where they end.
+_PLACES_SAID = 5
 
 
 class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[type-var,unused-ignore]
@@ -37,8 +42,9 @@ class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[type-var,unused-ignor
 
 
 class _NoOffsets(dict[TP, int | None]):
-    """In the place of Faust's record of what was read last, by which it drops what comes before. It notes that only
-    when a message is handed on, which may be after a seek, and would then drop all that is read again."""
+    """In the place of Faust's records of what was read and what was committed last, by which it drops messages and
+    acknowledgements of what comes before. It notes them when a message is handed on, or a commit has been answered:
+    that may be after a seek, and all that is read again would then be dropped, or never be committed."""
 
     def __getitem__(self, tp: TP) -> int | None:
         return None
@@ -57,11 +63,14 @@ class BatchConsumer(driver.Consumer):
         self.engine: Engine = cast(BatchTransport, self.transport).engine
         self.engine.seek = self.go_back
         self.engine.end_of = lambda place: self.highwater(self._new_topicpartition(*place))
-        self.engine.hold = lambda place: self.pause_partitions([self._new_topicpartition(*place)])
+        self.engine.hold = lambda place: self.on_buffer_full(TP(*place))
+        self.engine.resume = lambda place: self.on_buffer_drop(TP(*place))
+        self.engine.give_up = lambda place: self.pause_partitions([self._new_topicpartition(*place)])
         self.engine.ask_broker = self._ask_broker
         self._delivered: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
         self._read_to: dict[TP, int] = {}
         self._read_offset = _NoOffsets()
+        self._committed_offset = _NoOffsets()
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return SpanThread(self, loop=self.loop, beacon=self.beacon)
@@ -139,10 +148,10 @@ class BatchConsumer(driver.Consumer):
         if not by_tp:
             self.engine.begin({}, {})
             return
-        earliest, ends = await self.earliest_offsets(*by_tp), await self.highwaters(*by_tp)
+        earliest, ends = await self.earliest_offsets(*by_tp), await self._ends(by_tp)
         offsets = {tp: max(position or 0, earliest[tp]) for tp, position in by_tp.items()}
         for tp, position in by_tp.items():
-            for index in (self._acked, self._acked_index, self._delivered, self._committed_offset):
+            for index in (self._acked, self._acked_index, self._delivered):
                 index.pop(tp, None)
             # what another process applied it may not have committed, and no further batch may come to do it
             self._delivered[tp].append((_BEFORE, offsets[tp]))
@@ -155,6 +164,21 @@ class BatchConsumer(driver.Consumer):
         places = {tp: (tp.topic, tp.partition) for tp in by_tp}
         self.engine.begin({places[tp]: offsets[tp] for tp in by_tp}, {places[tp]: ends[tp] or 0 for tp in by_tp})
         await self.seek_wait(offsets)
+
+    async def _ends(self, positions: Mapping[TP, int | None]) -> Mapping[TP, int | None]:
+        """Where the partitions end. Ends the process if that stays before what was applied: then Kafka lost records,
+        or is an older copy, and Redis is of no use with it."""
+        for _ in range(_ENDS_ASKED):
+            ends = await self.highwaters(*positions)
+            ahead = {tp: at for tp, at in positions.items() if at is not None and at > (ends[tp] or 0)}
+            if not ahead:
+                return ends
+            await asyncio.sleep(_ENDS_SECONDS)  # a leader that is new may not know its end yet
+        said = [f"{tp.topic} partition {tp.partition} ends at {ends[tp]}, {at} applied" for tp, at in ahead.items()]
+        error = AheadOfKafka(f"Redis is ahead of Kafka: {'; '.join(sorted(said)[:_PLACES_SAID])} ({len(said)} in all)")
+        if self.engine.on_fatal is not None:
+            self.engine.on_fatal(error)
+        raise error
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
         """Overridden to finish what is being applied before another worker takes over."""
