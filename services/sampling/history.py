@@ -13,7 +13,7 @@ from services.runtime.calendar import moment_of
 from services.runtime.history import RecordReader
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
-from services.sampling.domain import sample_of
+from services.sampling.domain import PEOPLE, sample_of
 from services.sampling.store import load_lives
 
 _TOPICS = {"event": SAMPLING_EVENTS.name, "verdict": VERDICTS.name}
@@ -28,6 +28,12 @@ async def history_of(redis: Redis, reader: RecordReader, sample_id: str) -> dict
     places = {reference: (_TOPICS[reference.kind], partition, reference.offset) for reference in life.history}
     records = await reader.read(places.values())
     sample = sample_of(life)
+    said = {place: _event(record) for place, record in records.items()}
+    # the log still has what was redacted: it is not shown
+    redactions = [place[2] for place, event in said.items() if event["type"] == "SampleRedacted"]
+    for place, event in said.items():
+        if life.redacted and place[0] == SAMPLING_EVENTS.name and place[2] < max(redactions, default=place[2] + 1):
+            said[place] = {name: it for name, it in event.items() if name not in PEOPLE.get(event["type"], ())}
     return {
         "sample_id": sample_id,
         "sample": sample and json.loads(sample.model_dump_json(exclude_none=True)),
@@ -38,7 +44,7 @@ async def history_of(redis: Redis, reader: RecordReader, sample_id: str) -> dict
                     "topic": place[0],
                     "partition": place[1],
                     "offset": place[2],
-                    "event": _event(records[place]),
+                    "event": said[place],
                 }
                 for place in places.values()
                 if place in records
