@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from pathlib import Path
 
 import faust
-from aiohttp.web import json_response
 
-from services.lab_results.query import RatesQuery, rates
+from services.lab_results.api.routes import add_api
+from services.lab_results.cut_filling import ask_to_fill
+from services.lab_results.daily import measure_laboratories
 from services.lab_results.rates_stage import RatesStage
 from services.lab_results.stage import SERVICE, LabStage
 from services.runtime.app import build_app
-from services.runtime.calendar import SHANGHAI
-from services.runtime.parameters import BadParameter
+from services.runtime.patience import persist
 from services.runtime.settings import Settings
+from services.runtime.signatures import load_registry
 
 
 def make_app(settings: Settings) -> faust.App:
-    """The Faust app of the lab_results service."""
-    app, redis = build_app(SERVICE, settings, [LabStage(), RatesStage()])
+    """The Faust app of the lab_results service. Raises BadRegistry for a file of laboratories that is wrong."""
+    laboratories = load_registry(Path(settings.laboratories)) if settings.laboratories else None
+    daily = measure_laboratories(settings)
+    app, redis = build_app(SERVICE, settings, [LabStage(laboratories=laboratories, daily=daily), RatesStage()])
+    add_api(app, redis)
 
-    @app.page("/rates", name="rates")
-    async def get_rates(_web: Any, request: Any) -> Any:
-        try:
-            query = RatesQuery.parse(dict(request.query), datetime.now(SHANGHAI).date())
-        except BadParameter as error:
-            return error.response()
-        return json_response(await rates(redis, query))
+    @app.task(on_leader=False)  # type: ignore[untyped-decorator,unused-ignore]
+    async def fill_cuts() -> None:
+        await persist(lambda: ask_to_fill(redis), "cuts")
 
     return app

@@ -1,47 +1,43 @@
 """Daily counts of a cell, and what a verdict adds to them or takes away. Pure.
 
-A count's name in Redis is the day's number and a letter: p passed, f failed, i inconclusive, and P, F for those of
-them that come from targeted sampling.
+A count has a code: its day's number * 8 + its kind, which is the place of its name in `Counts`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.qualification import DayCounts
 from schemas.structs import struct_of
 from schemas.verdicts import Verdict
-from services.lab_results.cuts import WHO_CUTS, Place, cells_of_place, group_key, place_of
-from services.runtime.calendar import day_from_number, day_number, number_of_day
-
-_LETTERS = {"pass": "p", "fail": "f", "inconclusive": "i"}
-_NAMES = {
-    "p": "passed",
-    "f": "failed",
-    "i": "inconclusive",
-    "P": "targeted_passed",
-    "F": "targeted_failed",
-}
+from services.lab_results.completeness import LONGEST
+from services.lab_results.cuts import CELLS, Cells, Place, place_of
+from services.runtime.calendar import day_from_number, day_number, day_number_at, number_of_day
+from services.runtime.packed_counts import KINDS, LAST_DAY, add_packed
 
 DayCountsFacts = struct_of(DayCounts, in_full=True)
 
-#: What a batch adds: group of cells -> cell's value -> count's name -> increment.
-Increments = dict[str, dict[str, dict[str, int]]]
+#: What a batch adds: group of cells -> cell's value -> count's code -> increment.
+Increments = dict[str, dict[str, dict[int, int]]]
 
 
 class Counts(NamedTuple):
-    """Counts over one or more days; `targeted_*` are part of the others."""
+    """Counts over one or more days. `targeted_*` are part of the others, and so is `revised`: samples whose verdict
+    rests on more than its first report, as amended or retested."""
 
     passed: int = 0
     failed: int = 0
     inconclusive: int = 0
     targeted_passed: int = 0
     targeted_failed: int = 0
+    revised: int = 0
 
 
+_KINDS = {"pass": 0, "fail": 1, "inconclusive": 2}
+_TARGETED, _REVISED = 3, Counts._fields.index("revised")
 #: The counts of a cell by day number.
 Daily = Mapping[int, Counts]
 
@@ -49,9 +45,12 @@ Daily = Mapping[int, Counts]
 class Tally:
     """What a batch of verdicts adds to the counts: gathered by place first, since many verdicts share one."""
 
-    def __init__(self) -> None:
-        self._by_place: dict[tuple[Place, str], int] = {}
+    def __init__(self, cells: Cells = CELLS) -> None:
+        self._cells = cells
+        self._by_place: dict[Place, dict[int, int]] = {}
         self._by_cell: Increments = {}
+        #: How late results came: domain|plan -> delay in days -> count's code -> increment.
+        self.delays: Increments = {}
 
     def move(self, before: Verdict | None, after: Verdict | None) -> None:
         """Adds what changes when one verdict takes another's place: what it had counted goes where it had counted."""
@@ -60,44 +59,73 @@ class Tally:
         if after is not None:
             self._count(after, 1)
 
+    def arrive(self, before: Verdict | None, after: Verdict | None, milliseconds: int) -> None:
+        """Notes how many days after it was issued a result came that counts for the first time."""
+        if after is None or after.counted_on is None or (before is not None and before.counted_on is not None):
+            return
+        day = number_of_day(str(after.counted_on))
+        delay = day_number_at(milliseconds) - day
+        if 0 <= delay <= LONGEST and 0 <= day <= LAST_DAY:
+            by_delay = self.delays.setdefault(f"{after.domain}|{after.plan}", {})
+            _add(by_delay.setdefault(str(delay), {}), (day * KINDS,), 1)
+
     def _count(self, verdict: Verdict, sign: int) -> None:
         if verdict.outcome is None or verdict.counted_on is None:
             return
-        letter = _LETTERS[verdict.outcome]
-        name = f"{number_of_day(verdict.counted_on)}{letter}"
-        names = (name, name.upper()) if verdict.targeting == "targeted" and letter in "pf" else (name,)
-        place, by_place, by_cell = place_of(verdict), self._by_place, self._by_cell
-        for name in names:
-            by_place[place, name] = by_place.get((place, name), 0) + sign
-        for cut, value_of, _ in WHO_CUTS:
-            value = value_of(verdict)
-            if value:
-                cells = by_cell.setdefault(group_key(verdict.domain, verdict.plan, cut), {})
-                counts = cells.setdefault(value, {})
-                for name in names:
-                    counts[name] = counts.get(name, 0) + sign
+        codes = _codes(verdict)
+        place = place_of(verdict)
+        _add(self._by_place.setdefault(place, {}), codes, sign)
+        for group, value in self._cells.of_who(verdict, place):
+            _add(self._by_cell.setdefault(group, {}).setdefault(value, {}), codes, sign)
 
     def increments(self) -> Increments:
         """The increments of every cell; those that come to nothing are zero. Ends the tally."""
-        for (place, name), increment in self._by_place.items():
-            for group, value in cells_of_place(place):
-                counts = self._by_cell.setdefault(group, {}).setdefault(value, {})
-                counts[name] = counts.get(name, 0) + increment
-        self._by_place.clear()
-        return self._by_cell
+        by_cell = self._by_cell
+        for place, counter in self._by_place.items():
+            for group, value in self._cells.of_place(place):
+                cells = by_cell.get(group)
+                if cells is None:
+                    cells = by_cell[group] = {}
+                held = cells.get(value)
+                if held is None:
+                    cells[value] = counter.copy()
+                else:
+                    for code, n in counter.items():
+                        held[code] = held.get(code, 0) + n
+        self._by_place = {}
+        return by_cell
 
 
-def daily_counts(named: Iterable[tuple[str, int]]) -> dict[int, Counts]:
-    """Counts by day number, from count names; those of one name are added up, and days without counts left out."""
-    days: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for name, count in named:
-        days[int(name[:-1])][_NAMES[name[-1]]] += count
-    return {day: Counts(**counts) for day, counts in days.items() if any(counts.values())}
+def _codes(verdict: Verdict) -> tuple[int, ...]:
+    assert verdict.outcome is not None
+    # the mirrors have days as text; a made-up source may lie beyond the last day that can be kept
+    first = min(max(number_of_day(str(verdict.counted_on)), 0), LAST_DAY) * KINDS
+    kind = _KINDS[verdict.outcome]
+    if verdict.targeting == "targeted" and kind < 2:
+        codes: tuple[int, ...] = (first + kind, first + kind + _TARGETED)
+    else:
+        codes = (first + kind,)
+    return (*codes, first + _REVISED) if verdict.status == "revised" else codes
 
 
-def count_names(day: int) -> list[str]:
-    """The names of all counts of a day."""
-    return [f"{day}{letter}" for letter in _NAMES]
+def _add(counter: dict[int, int], codes: tuple[int, ...], n: int) -> None:
+    for code in codes:
+        counter[code] = counter.get(code, 0) + n
+
+
+def daily_counts(parts: Iterable[bytes | None]) -> dict[int, Counts]:
+    """Counts by day number, summed over packed parts; days without counts are left out."""
+    by_code: dict[int, int] = {}
+    for part in parts:
+        add_packed(part, by_code)
+    days: dict[int, list[int]] = {}
+    for code, n in by_code.items():
+        if n:
+            row = days.get(code >> 3)
+            if row is None:
+                row = days[code >> 3] = [0] * len(Counts._fields)
+            row[code & 7] = n
+    return {day: Counts._make(row) for day, row in days.items()}
 
 
 def total(daily: Daily, first: date | None = None, last: date | None = None) -> Counts:
@@ -108,10 +136,20 @@ def total(daily: Daily, first: date | None = None, last: date | None = None) -> 
     return Counts(*map(sum, zip(*chosen, strict=True))) if chosen else Counts()
 
 
-def day_deltas(counter: Mapping[str, int]) -> tuple[DayCounts, ...]:
+def day_deltas(counter: Mapping[int, int]) -> tuple[DayCounts, ...]:
     """The increments of one cell as the contract gives them, by day; days on which nothing changes are left out."""
-    days: dict[int, dict[str, int]] = defaultdict(dict)
-    for name, increment in counter.items():
+    return _day_deltas(tuple(counter.items()))
+
+
+@lru_cache(maxsize=4096)  # a verdict adds the same to each of its cells
+def _day_deltas(increments: tuple[tuple[int, int], ...]) -> tuple[DayCounts, ...]:
+    days: dict[int, dict[str, int]] = {}
+    for code, increment in increments:
         if increment:
-            days[int(name[:-1])][_NAMES[name[-1]]] = increment
-    return tuple(DayCountsFacts(day=day_from_number(day).isoformat(), **days[day]) for day in sorted(days))
+            days.setdefault(code >> 3, {})[Counts._fields[code & 7]] = increment
+    return tuple(DayCountsFacts(day=_text_of(day), **days[day]) for day in sorted(days))
+
+
+@lru_cache(maxsize=4096)
+def _text_of(day: int) -> str:
+    return day_from_number(day).isoformat()

@@ -112,6 +112,12 @@ def take(dossier: Dossier, event: ResultFacts, source: str, mark: bytes, content
     return after, ACCEPTED if dossier.sample is not None else _PARKED
 
 
+def is_anothers(dossier: Dossier, event: ResultFacts) -> bool:
+    """Whether the report that an event would revise has come from another laboratory."""
+    held = next((report for report in dossier.reports if report.report_no == event.report_no), None)
+    return held is not None and held.revisions[0].lab_id != event.lab_id
+
+
 _PARKED = parked("sample_id", "waits for its sample, which has not been registered")
 
 

@@ -1,19 +1,21 @@
 """Results as the domain takes them: mirrors of the contracts, and the quick look that spares most reports the full one.
 
-Nearly every report says that everything passed, in the plainest way. `screen` takes just these, by checks that imply
-the contract's rules; whatever it does not take is read by the contract itself, which also finds the words for what is
-wrong. So the screen decides nothing but speed, and a test holds it to that.
+Nearly every report says what passed and what failed in the plainest way. `screen` takes just these, by checks that
+imply the contract's rules; whatever it does not take is read by the contract itself, which also finds the words for
+what is wrong. So the screen decides nothing but speed, and a test holds it to that.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
-from schemas.events import Event
 from schemas.results import (
     BELOW_LIMIT,
     Report,
@@ -42,7 +44,7 @@ _decode = msgspec.json.Decoder(ReportFacts).decode
 _encode = msgspec.json.Encoder().encode
 _TIMES = ResultReported.TIMES
 #: 2026-03-01T08:00:00+08:00, the one form of a time that the screen takes.
-_TIME_LENGTH = 25
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _MOST_ITEMS = 100
 
 
@@ -52,7 +54,7 @@ def facts_of(event: ResultEvent) -> ResultFacts:
 
 
 def screen(value: bytes) -> ResultReported | None:
-    """The facts of a plain report in which everything passed; None for any other value, good or bad."""
+    """The facts of a plain first report; None for any other value, good or bad."""
     try:
         report = _decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -60,8 +62,7 @@ def screen(value: bytes) -> ResultReported | None:
     items = report.items
     names = f"{report.report_no}{report.sample_id}{report.lab_id}{report.source or ''}{report.event_id or ''}"
     plain = (
-        report.conclusion == "pass"
-        and report.revision == 1
+        report.revision == 1
         and len(items) <= _MOST_ITEMS
         # no control characters and no space: this implies the form that identifiers must have
         and names.isprintable()
@@ -73,15 +74,19 @@ def screen(value: bytes) -> ResultReported | None:
     )
     if not plain or len({item.item for item in items}) < len(items):
         return None
+    failed = False
     for item in items:
-        if not _passes_plainly(item):
+        if not _is_plain(item):
             return None
-    return report
+        failed = failed or item.verdict == "fail"
+    if report.conclusion != ("fail" if failed else "pass"):
+        return None
+    return _with_texts(report) if failed else report
 
 
-def _passes_plainly(item: Any) -> bool:
+def _is_plain(item: Any) -> bool:
     return (
-        item.verdict == "pass"
+        item.verdict in ("pass", "fail")
         and item.portion == "test"
         and item.lod is None
         and item.loq is None
@@ -92,8 +97,31 @@ def _passes_plainly(item: Any) -> bool:
     )
 
 
-def _is_time(text: Any) -> bool:
-    if len(text) != _TIME_LENGTH or text[10] != "T" or text[19] not in "+-":
+def _with_texts(report: Any) -> Any:
+    """The report with numbers as text, as the contract's facts have them: of what failed they are kept. None where it
+    takes the contract to tell which text."""
+    items = []
+    for item in report.items:
+        value, limit = _text_of(item.value), _text_of(item.limit)
+        if value is None or (limit is None) != (item.limit is None):
+            return None
+        items.append(replace(item, value=value, limit=limit))
+    return replace(report, items=tuple(items))
+
+
+def _text_of(number: Any) -> str | None:
+    """A number as the contract writes it, where that is plain; a text as it is."""
+    if type(number) is not float:
+        return cast(str | None, number)
+    if number == 0 or not 1e-4 <= abs(number) < 1e15:
+        return None
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+@lru_cache(maxsize=8192)
+def _is_time(text: str) -> bool:
+    # fromisoformat takes weeks and odd offsets too
+    if not _TIME.fullmatch(text):
         return False
     try:
         datetime.fromisoformat(text)
@@ -107,6 +135,8 @@ def content_mark(event: ResultEvent | ResultFacts) -> bytes:
 
     Numbers count as floats here: more than fifteen digits tell no two reports apart.
     """
-    facts: Any = mirror(event, _MIRRORS[type(event)], decimals=float) if isinstance(event, Event) else event
-    said = _encode(msgspec.structs.replace(facts, source=None, event_id=None))
+    facts: Any = event
+    if not isinstance(event, msgspec.Struct):
+        facts = mirror(event, _MIRRORS[type(event)], decimals=float)
+    said = _encode(replace(facts, source=None, event_id=None))
     return blake2b(said, digest_size=8).digest()

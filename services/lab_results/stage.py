@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import msgspec
 from redis.asyncio import Redis
 
-from schemas.qualification import Delta
 from schemas.results import RESULT_EVENT
-from schemas.structs import struct_of
-from schemas.topics import DELTAS, LAB_RESULTS, SAMPLES, VERDICTS
+from schemas.topics import LAB_RESULTS, SAMPLES, VERDICTS
 from schemas.verdicts import Verdict
-from services.lab_results import counts, domain, store
-from services.lab_results.counts import Increments, Tally
-from services.lab_results.cuts import PUBLISHED
+from services.lab_results import counts_store, cut_filling, deltas, domain, store
+from services.lab_results.cut_filling import CutKeeper, Filling
+from services.lab_results.deltas import Deltas, Moved
 from services.lab_results.domain import EMPTY, Dossier, SampleFacts
 from services.lab_results.facts import content_mark, facts_of, screen
-from services.runtime.answers import Answer
+from services.runtime import metrics
+from services.runtime.answers import Answer, rejected
 from services.runtime.inner import InnerTopic
 from services.runtime.intake import Input, Intake, Reading, Taken, fold_intake
 from services.runtime.marks import mark_of
-from services.runtime.messages import Message, Writer
-from services.runtime.partitioning import home_of
-from services.runtime.settings import PARTITIONS
-from services.runtime.stage import Changes, Record
+from services.runtime.messages import Writer
+from services.runtime.signatures import Registry
+from services.runtime.stage import Changes, Record, Replay
+from services.runtime.tracing import trace_of, traced
 
 SERVICE = "lab_results"
 Dossiers = dict[str, Dossier]
+
+
+class Due(NamedTuple):
+    """What timers are about; None: not due."""
+
+    filling: Filling | None
+    moved: Moved | None
 
 
 class LabStage:
     """Joins results to samples, concludes verdicts, and moves the counts of the cells."""
 
     name = store.STAGE
-    topics = (LAB_RESULTS.name, SAMPLES.name)
-    ordered = False
+    topics = (SAMPLES.name, LAB_RESULTS.name)
+    #: A failure that was overturned is told again only if its sample is known when it comes.
+    replay = Replay.TURN
     pause_seconds = 0.0
 
-    def __init__(self) -> None:
-        self._intake = Intake(LAB_RESULTS, SERVICE, Reading(RESULT_EVENT, screen=screen, facts=facts_of))
+    def __init__(
+        self, cuts: CutKeeper | None = None, laboratories: Registry | None = None, daily: Collection[str] = ()
+    ) -> None:
+        """daily: the laboratories whose results are counted by name."""
+        reading = Reading(RESULT_EVENT, screen=screen, facts=facts_of, laboratories=laboratories)
+        self._intake = Intake(LAB_RESULTS, SERVICE, reading)
+        self._signed = laboratories is not None
         self._samples = InnerTopic(SAMPLES, SampleFacts, SERVICE)
         self._verdicts = Writer(VERDICTS, SERVICE)
-        self._deltas = Writer(DELTAS, SERVICE)
+        self._deltas = Deltas(SERVICE)
+        self._cuts = cuts or CutKeeper()
+        self._daily = frozenset(daily)
 
     def decode(self, records: Sequence[Record]) -> list[Input]:
         """Reads results from outside, or samples."""
@@ -51,6 +66,7 @@ class LabStage:
 
     async def load(self, redis: Redis, partition: int, inputs: Sequence[Input]) -> Dossiers:
         """The dossiers of the samples that the inputs are about."""
+        await self._cuts.load(redis, partition)
         return await store.load_dossiers(
             redis, partition, (item.event.sample_id for item in inputs if isinstance(item, Taken))
         )
@@ -59,32 +75,41 @@ class LabStage:
         """Adds each input to its sample's dossier; publishes verdicts that changed and moves what they count."""
         dossiers = dict(state)
         changes = Changes()
-        tally = Tally()
+        tally = self._cuts.tally(partition)
 
-        def settle(sample_id: str, before: Dossier, after: Dossier) -> None:
+        def settle(item: Taken, before: Dossier, after: Dossier) -> None:
+            sample_id = item.event.sample_id
             if after is before:
                 return
             was, now = domain.verdict_of(before), domain.verdict_of(after)
             if now is not None and not same_verdict(was, now):
                 event_id = f"{sample_id}:{now.revision}"
                 message = self._verdicts.message(partition, sample_id, now, event_id, now.concluded_at)
+                changes.counted[metrics.VERDICTS, (now.domain, now.plan, now.outcome or "none")] += 1
+                changes.newest[metrics.NEWEST_VERDICT] = item.record.timestamp / 1000
                 tally.move(was, now)
-                changes.messages.append(message)
+                tally.arrive(was, now, item.record.timestamp)
+                changes.messages.append(traced(message, trace_of(item.record)))
             # last, so that what can't be settled leaves no trace
             dossiers[sample_id] = after
 
         def take(item: Taken) -> Answer:
             event = item.event
             before = dossiers.get(event.sample_id, EMPTY)
+            if self._signed and domain.is_anothers(before, event):
+                return rejected("report_no", "is that of another laboratory's report on this sample")
             mark = mark_of(item.source, item.event_id)
             after, answer = domain.take(before, event, item.source, mark, content_mark(event))
-            settle(event.sample_id, before, after)
+            settle(item, before, after)
+            if answer.outcome in ("accepted", "parked"):
+                lab_id = event.lab_id if event.lab_id in self._daily else "other"
+                changes.counted[metrics.LABORATORY_RESULTS, (lab_id,)] += 1
             return answer
 
         def register(item: Taken) -> None:
             sample = item.event
             before = dossiers.get(sample.sample_id, EMPTY)
-            settle(sample.sample_id, before, domain.register(before, sample))
+            settle(item, before, domain.register(before, sample))
 
         if inputs and inputs[0].record.topic == LAB_RESULTS.name:
             fold_intake(self._intake, changes, inputs, take)
@@ -95,27 +120,31 @@ class LabStage:
             if dossier is not state.get(sample_id):
                 put[sample_id] = store.pack_dossier(dossier)
         increments = tally.increments()
-        store.add_counts(changes, partition, increments)
-        changes.messages.extend(self._delta_messages(increments, partition, version))
+        counts_store.add_counts(changes, partition, increments)
+        counts_store.add_delays(changes, partition, tally.delays)
+        self._cuts.note(changes, partition)
+        self._deltas.add(changes, partition, version, increments, len(inputs))
         return changes
 
-    def _delta_messages(self, increments: Increments, partition: int, version: int) -> Iterator[Message]:
-        for group, cells in increments.items():
-            if group.rpartition("|")[2] not in PUBLISHED:
-                continue
-            for value, counter in cells.items():
-                days = counts.day_deltas(counter)
-                if days:
-                    key = f"{group}|{value}"
-                    delta = DeltaFacts(cell=key, partition=partition, version=version, days=days)
-                    home = home_of(key.encode(), PARTITIONS)
-                    yield self._deltas.message(home, key, delta, f"{key}:{partition}:{version}")
+    async def load_due(self, redis: Redis, partition: int, members: Sequence[str]) -> Due:
+        """What brings the partition's cuts to the configured ones, and what is to be told of its cells."""
+        filling = await self._cuts.load_due(redis, partition) if cut_filling.TIMER in members else None
+        moved = await deltas.load_moved(redis, partition) if deltas.TIMER in members else None
+        return Due(filling, moved)
+
+    def fold_due(self, state: Due, partition: int, members: Sequence[str], now: int, version: int) -> Changes:
+        """Fills and drops cuts, and tells of the cells that have moved."""
+        changes = Changes()
+        if state.moved is not None:
+            self._deltas.tell(changes, partition, version, state.moved, now)
+        if state.filling is not None:
+            self._cuts.fold_due(changes, state.filling, partition)
+            changes.messages.extend(self._deltas.messages(partition, version, state.filling.increments))
+        return changes
 
     def forget(self, partition: int) -> None:
-        """Nothing is remembered between batches."""
-
-
-DeltaFacts = struct_of(Delta, in_full=True)
+        """Nothing is remembered between batches but the cuts that a partition counts in."""
+        self._cuts.forget(partition)
 
 
 def same_verdict(was: Verdict | None, now: Verdict) -> bool:

@@ -1,0 +1,1 @@
+"""The query API of lab_results: rates, their series and rankings over HTTP."""
