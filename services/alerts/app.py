@@ -1,28 +1,26 @@
-"""The alerts service: wiring and web pages."""
+"""The alerts service: wiring."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
 
 import faust
-from aiohttp.web import json_response
 
-from services.alerts.query import alerts
+from services.alerts import escalation, floors
+from services.alerts.notify.wiring import Notification
+from services.alerts.pages import add_pages
+from services.alerts.rates_stage import RatesWatchStage
 from services.alerts.stage import SERVICE, AlertsStage
 from services.runtime.app import build_app
-from services.runtime.parameters import BadParameter
 from services.runtime.settings import Settings
 
 
 def make_app(settings: Settings) -> faust.App:
-    """The Faust app of the alerts service."""
-    app, redis = build_app(SERVICE, settings, [AlertsStage()])
-
-    @app.page("/alerts", name="alerts")
-    async def get_alerts(_web: Any, request: Any) -> Any:
-        try:
-            return json_response(await alerts(redis, dict(request.query)))
-        except BadParameter as error:
-            return error.response()
-
+    """The Faust app of the alerts service. Raises BadPolicy or BadFloors for a file that is wrong."""
+    policy = escalation.load_policy(os.environ.get("SAMPLEWATCH_ESCALATION") or escalation.DEFAULT_FILE)
+    lowest = floors.load_floors(os.environ.get("SAMPLEWATCH_FLOORS") or floors.DEFAULT_FILE)
+    notification = Notification(settings)
+    app, redis = build_app(SERVICE, settings, [AlertsStage(policy), RatesWatchStage(lowest), *notification.stages])
+    notification.attach(app, redis)
+    add_pages(app, redis)
     return app

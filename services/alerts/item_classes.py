@@ -1,62 +1,119 @@
-"""Which class a failed item belongs to, and how grave a class is."""
+"""Which class a failed item belongs to, and how grave a class is, by the table `item_classes.yaml`."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
 
-from schemas.alerts import Severity, Urgency
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.alerts import ClassedBy, Severity, Urgency
+from schemas.values import LimitKind
 from schemas.verdicts import FailedItem
 
+UNCLASSIFIED: Final = "unclassified"
+_BRACKETS = re.compile(r"\([^()]*\)")
 
-class Grade(NamedTuple):
-    """How grave and how urgent, in CAP's words."""
 
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ItemClass(_Strict):
+    """A class in both languages, and how grave and urgent a failure is, in CAP's words."""
+
+    zh: str
+    en: str
     severity: Severity
     urgency: Urgency
 
 
-_GRADES = {
-    "prohibited": Grade("Extreme", "Immediate"),
-    "pathogen": Grade("Extreme", "Immediate"),
-    "pesticide_residue": Grade("Severe", "Expected"),
-    "veterinary_residue": Grade("Severe", "Expected"),
-    "heavy_metal": Grade("Severe", "Expected"),
-    "mycotoxin": Grade("Severe", "Expected"),
-    "additive": Grade("Severe", "Expected"),
-    "microbial_indicator": Grade("Moderate", "Expected"),
-    "quality": Grade("Moderate", "Expected"),
-    "labelling": Grade("Minor", "Future"),
-}
-#: A class that is not in the table is graded as a quality failure until somebody grades it.
-_UNGRADED = Grade("Moderate", "Expected")
-
-#: Words by which an item that comes without a class is classed; the first that occurs in its name decides.
-_WORDS = (
-    ("prohibited", ("三聚氰胺", "苏丹红", "孔雀石绿", "瘦肉精", "克伦特罗", "氯霉素", "硝基呋喃", "西布曲明", "罂粟")),
-    (
-        "pathogen",
-        ("沙门氏菌", "金黄色葡萄球菌", "单核细胞增生李斯特", "副溶血性弧菌", "阪崎", "Salmonella", "Listeria"),
-    ),
-    ("mycotoxin", ("黄曲霉", "呕吐毒素", "脱氧雪腐镰刀菌烯醇", "赭曲霉", "展青霉素", "玉米赤霉烯酮", "aflatoxin")),
-    ("heavy_metal", ("铅", "镉", "总汞", "甲基汞", "总砷", "无机砷", "铬", "lead", "cadmium", "mercury", "arsenic")),
-    ("veterinary_residue", ("恩诺沙星", "环丙沙星", "磺胺", "地西泮", "氟苯尼考", "土霉素", "四环素", "尼卡巴嗪")),
-    ("pesticide_residue", ("毒死蜱", "甲胺磷", "氧乐果", "克百威", "噻虫", "吡虫啉", "啶虫脒", "腐霉利", "联苯菊酯")),
-    (
-        "additive",
-        ("苯甲酸", "山梨酸", "糖精", "甜蜜素", "二氧化硫", "脱氢乙酸", "亚硝酸", "柠檬黄", "日落黄", "胭脂红"),
-    ),
-    ("microbial_indicator", ("菌落总数", "大肠菌群", "霉菌", "酵母")),
-    ("labelling", ("标签", "标识", "label")),
-)
+class _Listed(_Strict):
+    item_class: str = Field(alias="class")
+    source: str
+    names: tuple[str, ...]
 
 
-def class_of(item: FailedItem) -> str:
-    """The class that the report gives, else the one that the item's name tells, else `unclassified`."""
+class _Rule(_Strict):
+    item_class: str = Field(alias="class")
+    match: re.Pattern[str] | None = None
+    unit: re.Pattern[str] | None = None
+    limit_kind: LimitKind | None = None
+
+    def fits(self, name: str, unit: str, limit_kind: str | None) -> bool:
+        """Whether everything that the rule asks for is so."""
+        return (
+            (self.match is None or self.match.search(name) is not None)
+            and (self.unit is None or self.unit.search(unit) is not None)
+            and (self.limit_kind is None or self.limit_kind == limit_kind)
+        )
+
+
+class _Table(_Strict):
+    classes: Mapping[str, ItemClass]
+    items: tuple[_Listed, ...]
+    rules: tuple[_Rule, ...]
+
+    @model_validator(mode="after")
+    def _names_its_classes(self) -> Self:
+        listed, ruled = (entry.item_class for entry in self.items), (rule.item_class for rule in self.rules)
+        named = {UNCLASSIFIED, *listed, *ruled}
+        if unknown := named - set(self.classes):
+            raise ValueError(f"classes lacks {', '.join(sorted(unknown))}")
+        return self
+
+
+class Classing(NamedTuple):
+    """A class's name, and what it rests on."""
+
+    name: str
+    by: ClassedBy
+
+
+def _load() -> tuple[_Table, dict[str, str]]:
+    body: Any = yaml.safe_load(Path(__file__).with_name("item_classes.yaml").read_text("utf-8"))
+    table = _Table.model_validate(body)
+    listed: dict[str, str] = {}
+    for entry in table.items:
+        for name in entry.names:
+            held = listed.setdefault(_plain(name), entry.item_class)
+            if held != entry.item_class:
+                raise ValueError(f"{name} is listed as {held} and as {entry.item_class}")
+    return table, listed
+
+
+def _plain(name: str) -> str:
+    """A name without brackets and spaces, in one of the forms that Unicode has: 黄曲霉毒素B₁ is 黄曲霉毒素B1."""
+    text = unicodedata.normalize("NFKC", name)
+    return "".join(_BRACKETS.sub("", text).split()).casefold()
+
+
+_TABLE, _LISTED = _load()
+CLASSES: Final[Mapping[str, ItemClass]] = _TABLE.classes
+#: The names of the classes, the gravest first.
+ORDER: Final = tuple(CLASSES)
+
+
+def class_of(item: FailedItem) -> Classing:
+    """The class that the report gives, else the one that lists the item, else the one whose rule fits."""
     if item.item_class:
-        return item.item_class
-    return next((name for name, words in _WORDS if any(word in item.item for word in words)), "unclassified")
+        return Classing(item.item_class, "report")
+    return _classed(item.item, item.unit or "", item.limit_kind)
 
 
-def grade_of(item_class: str) -> Grade:
-    """How grave a failure of this class is."""
-    return _GRADES.get(item_class, _UNGRADED)
+@lru_cache(maxsize=16384)
+def _classed(name: str, unit: str, limit_kind: str | None) -> Classing:
+    if (listed := _LISTED.get(_plain(name))) is not None:
+        return Classing(listed, "table")
+    found = (rule.item_class for rule in _TABLE.rules if rule.fits(name, unit, limit_kind))
+    return Classing(next(found, UNCLASSIFIED), "rule")
+
+
+def grade_of(item_class: str) -> ItemClass:
+    """How grave a failure of this class is; a class that is not in the table is as grave as what has none."""
+    return CLASSES.get(item_class, CLASSES[UNCLASSIFIED])

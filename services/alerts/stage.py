@@ -1,4 +1,4 @@
-"""The alerts stage: verdicts and commands in; alerts, receipts and dead letters out."""
+"""The alerts stage: verdicts, deadlines, findings and commands in; alerts, receipts and dead letters out."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from schemas.alerts import ALERT_COMMAND, AlertEvent
+from schemas.alerts import ALERT_COMMAND
 from schemas.structs import struct_of
-from schemas.topics import ALERT_COMMANDS, ALERT_EVENTS, VERDICTS
+from schemas.topics import ALERT_COMMANDS, ALERT_EVENTS, DEADLINES, FINDINGS, VERDICTS
 from schemas.verdicts import Verdict
-from services.alerts import domain, store
-from services.alerts.store import AlertsState, Seen
-from services.runtime.answers import Answer, duplicate, rejected
-from services.runtime.calendar import moment_of
+from services.alerts import store
+from services.alerts.act_by import ActBy
+from services.alerts.domain import owner_of
+from services.alerts.escalation import Policy, load_policy
+from services.alerts.fold import AlertsFold, deadline_name, finding_name
+from services.alerts.store import AlertsState
+from services.alerts.values import DeadlineFacts, Finding
 from services.runtime.inner import InnerTopic
 from services.runtime.intake import Input, Intake, Reading, Taken, fold_intake
-from services.runtime.marks import mark_of
 from services.runtime.messages import Writer
 from services.runtime.settings import PARTITIONS
-from services.runtime.stage import Changes, Record
+from services.runtime.stage import Changes, Record, Replay
 
 SERVICE = "alerts"
 #: Enough of a verdict to see whether it concerns an alert, which few do.
@@ -28,82 +30,65 @@ VerdictHead = struct_of(Verdict, only=("sample_id", "revision", "outcome"))
 
 def _homes(keys: Sequence[bytes]) -> list[int]:
     """An alert's id says which partition owns it; what is no alert's id is answered where it lies."""
-    owners = [domain.owner_of(key.decode(errors="replace")) for key in keys]
+    owners = [owner_of(key.decode(errors="replace")) for key in keys]
     return [owner if owner is not None and owner < PARTITIONS else -1 for owner in owners]
 
 
 class AlertsStage:
-    """Raises and cancels the alerts of failed samples, and takes inspectors' commands."""
+    """Raises, moves, closes and cancels alerts, takes inspectors' commands, and does what time alone does to alerts."""
 
     name = store.STAGE
-    topics = (VERDICTS.name, ALERT_COMMANDS.name)
-    ordered = True
+    topics = (VERDICTS.name, DEADLINES.name, FINDINGS.name, ALERT_COMMANDS.name)
+    replay = Replay.ARRIVAL
     pause_seconds = 0.0
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy | None = None, act_by: ActBy | None = None) -> None:
+        self._policy = policy or load_policy()
+        self._act_by = act_by or ActBy(self._policy)
         self._intake = Intake(ALERT_COMMANDS, SERVICE, Reading(ALERT_COMMAND, homes=_homes))
         self._alerts = Writer(ALERT_EVENTS, SERVICE)
-        self._verdicts = InnerTopic(VERDICTS, VerdictHead, SERVICE)
+        self._inner = {
+            VERDICTS.name: InnerTopic(VERDICTS, VerdictHead, SERVICE),
+            DEADLINES.name: InnerTopic(DEADLINES, DeadlineFacts, SERVICE),
+            FINDINGS.name: InnerTopic(FINDINGS, Finding, SERVICE),
+        }
 
     def decode(self, records: Sequence[Record]) -> list[Input]:
-        """Reads verdicts, or commands from outside."""
-        reader = self._intake if records[0].topic == ALERT_COMMANDS.name else self._verdicts
-        return reader.decode(records)
+        """Reads what services say, or commands from outside."""
+        return self._inner.get(records[0].topic, self._intake).decode(records)
 
     async def load(self, redis: Redis, partition: int, inputs: Sequence[Input]) -> AlertsState:
         """The alerts that the inputs are about."""
         events = [item.event for item in inputs if isinstance(item, Taken)]
-        samples = (event.sample_id for event in events if isinstance(event, VerdictHead))
-        alert_ids = [event.alert_id for event in events if not isinstance(event, VerdictHead)]
-        return await store.load(redis, partition, samples, alert_ids)
+        samples = [event.sample_id for event in events if isinstance(event, VerdictHead)]
+        subjects = [deadline_name(event.deadline_id) for event in events if isinstance(event, DeadlineFacts)]
+        subjects += [finding_name(event.rule, event.subject) for event in events if isinstance(event, Finding)]
+        commands = [event.alert_id for event in events if hasattr(event, "alert_id")]
+        return await store.load(redis, partition, samples, subjects, commands)
 
     def fold(self, state: AlertsState, partition: int, inputs: Sequence[Input], version: int) -> Changes:
         """Moves the alerts that the inputs are about."""
-        seen, alerts, marks = dict(state.seen), dict(state.alerts), dict(state.marks)
-        changes = Changes()
-
-        def keep(alert: AlertEvent) -> None:
-            alerts[alert.alert_id] = alert
-            changes.put[store.alerts_key(partition)][alert.alert_id] = store.pack_alert(alert)
-            moved_at = alert.changed_at.isoformat()
-            changes.messages.append(self._alerts.message(partition, alert.alert_id, alert, alert.event_id, moved_at))
-
-        def judge(item: Taken) -> None:
-            head = item.event
-            known = seen.get(head.sample_id, Seen(0, {}))
-            if head.revision <= known.revision:
-                return
-            ids = dict(known.alerts)
-            if head.outcome == "fail" or ids:
-                verdict = Verdict.model_validate_json(item.record.value or b"")
-                held = {name: alerts[identity] for name, identity in ids.items()}
-                for alert in domain.judge(held, verdict, partition, moment_of(item.record.timestamp)):
-                    ids[alert.item_class] = alert.alert_id
-                    keep(alert)
-            seen[head.sample_id] = Seen(head.revision, ids)
-            changes.put[store.seen_key(partition)][head.sample_id] = store.pack_seen(seen[head.sample_id])
-
-        def command(item: Taken) -> Answer:
-            identity = item.event.alert_id
-            alert = alerts.get(identity)
-            if alert is None:
-                return rejected("alert_id", "there is no such alert")
-            mark = mark_of(item.source, item.event_id)
-            taken = marks.get(identity, b"")
-            if mark in {taken[place : place + 8] for place in range(0, len(taken), 8)}:
-                return duplicate("event_id", "this command was taken before")
-            moved, answer = domain.command(alert, item.event)
-            if moved is not alert:
-                marks[identity] = taken + mark
-                changes.put[store.marks_key(partition)][identity] = marks[identity]
-                keep(moved)
-            return answer
-
-        if inputs and inputs[0].record.topic == ALERT_COMMANDS.name:
-            fold_intake(self._intake, changes, inputs, command)
+        fold = self._folding(state, partition, version)
+        topic = inputs[0].record.topic if inputs else ""
+        takes = {VERDICTS.name: fold.judge, DEADLINES.name: fold.watch, FINDINGS.name: fold.find}
+        if topic in takes:
+            self._inner[topic].fold(fold.changes, inputs, takes[topic])
         else:
-            self._verdicts.fold(changes, inputs, judge)
-        return changes
+            fold_intake(self._intake, fold.changes, inputs, fold.command)
+        return fold.finish()
+
+    async def load_due(self, redis: Redis, partition: int, members: Sequence[str]) -> AlertsState:
+        """The alerts whose timers are due."""
+        return await store.load(redis, partition, (), (), members)
+
+    def fold_due(self, state: AlertsState, partition: int, members: Sequence[str], now: int, version: int) -> Changes:
+        """Moves the alerts that nobody answered in time."""
+        fold = self._folding(state, partition, version)
+        fold.fire(members, now)
+        return fold.finish()
 
     def forget(self, partition: int) -> None:
         """Nothing is remembered between batches."""
+
+    def _folding(self, state: AlertsState, partition: int, version: int) -> AlertsFold:
+        return AlertsFold(state, partition, version, self._policy, self._act_by, self._alerts)

@@ -1,0 +1,127 @@
+"""Sends a text through one channel, with Apprise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from apprise import Apprise, NotifyFormat, NotifyType
+
+from services.alerts.notify import apprise_fixes
+from services.alerts.notify.apprise_fixes import Attempt, current
+from services.alerts.notify.rendering import Text
+
+apprise_fixes.install()
+
+#: Robots take twenty messages a minute, and shut out for ten minutes whoever sends more.
+_SPACING_MS = {"wecombot": 3_000, "dingtalk": 3_000}
+_TYPES = {"Extreme": NotifyType.FAILURE, "Severe": NotifyType.FAILURE, "Moderate": NotifyType.WARNING}
+#: What a send may take longer than its time-out, which counts from the last byte.
+_MARGIN = 2.0
+
+
+class Result(NamedTuple):
+    """Whether the message was taken, and else why not, without any part of an address."""
+
+    delivered: bool
+    reason: str = ""
+
+
+def kind_of(address: str) -> str:
+    """The kind of channel that an address is of."""
+    return address.partition(":")[0].lower().removesuffix("s") or "unknown"
+
+
+def spacing_ms(address: str) -> int:
+    """The least time between two messages."""
+    return _SPACING_MS.get(kind_of(address), 0)
+
+
+def is_address(address: str) -> bool:
+    """Whether Apprise knows what to do with it."""
+    return Apprise.instantiate(address) is not None
+
+
+class Channels:
+    """Sends; each attempt in a thread, for Apprise's plugins block."""
+
+    def __init__(self, threads: int = 32) -> None:
+        self._threads = ThreadPoolExecutor(threads, "notify")
+        #: Attempts that took too long and may still succeed, by message.
+        self._late: dict[str, asyncio.Future[Result]] = {}
+
+    async def send(self, address: str, message_id: str, text: Text, timeout: float) -> Result:
+        """One attempt. A former attempt at the same message that was given up too early, and has succeeded since,
+        counts."""
+        late = self._late.pop(message_id, None)
+        if late is not None:
+            if not late.done():
+                await asyncio.wait((late,), timeout=timeout)
+            if not late.done():
+                self._late[message_id] = late
+                return Result(False, "still unanswered")
+            if late.result().delivered:
+                return late.result()
+        context = contextvars.copy_context()
+        future = asyncio.get_running_loop().run_in_executor(
+            self._threads, context.run, _send, address, message_id, text, timeout
+        )
+        done, _ = await asyncio.wait((future,), timeout=timeout + _MARGIN)
+        if not done:
+            self._late[message_id] = future
+            return Result(False, f"no answer within {timeout:g} s")
+        return future.result()
+
+    def forget(self, message_id: str) -> None:
+        """The message is not going to be sent again."""
+        self._late.pop(message_id, None)
+
+    def stop(self) -> None:
+        """Begins nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _send(address: str, message_id: str, text: Text, timeout: float) -> Result:
+    attempt = Attempt(message_id)
+    current.set(attempt)
+    try:
+        plugin: Any = Apprise.instantiate(address)
+        if plugin is None:
+            return Result(False, "the address is of no known kind")
+        plugin.socket_connect_timeout = plugin.socket_read_timeout = timeout
+        plugin.request_rate_per_sec = 0
+        if isinstance(getattr(plugin, "headers", None), dict):
+            plugin.headers = {**plugin.headers, "Idempotency-Key": message_id}
+        if isinstance(getattr(plugin, "payload_extras", None), dict):
+            plugin.payload_extras = {**plugin.payload_extras, "id": message_id}
+        taken = plugin.notify(
+            body=text.body,
+            title=text.title,
+            notify_type=_TYPES.get(text.gravity, NotifyType.INFO),
+            body_format=NotifyFormat.TEXT,
+        )
+    except Exception as error:
+        return Result(False, type(error).__name__)
+    return Result(bool(taken), "" if taken else attempt.reason or "refused or not reached")
+
+
+def redact(secrets: Callable[[], Sequence[str]]) -> None:
+    """Takes secrets out of everything that this process logs from now on."""
+    make = logging.getLogRecordFactory()
+
+    def made(*args: Any, **options: Any) -> logging.LogRecord:
+        record = make(*args, **options)
+        hidden = secrets()
+        if hidden:
+            message = record.getMessage()
+            if any(secret in message for secret in hidden):
+                for secret in sorted(hidden, key=len, reverse=True):
+                    message = message.replace(secret, "***")
+                record.msg, record.args = message, ()
+        return record
+
+    logging.setLogRecordFactory(made)

@@ -1,0 +1,177 @@
+"""The rates watch: published rates in, a finding out when one has dropped under its floor, grows worse or recovers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import msgpack
+from redis.asyncio import Redis
+
+from schemas.findings import Finding as FindingContract
+from schemas.qualification import Rate, Window
+from schemas.structs import struct_of
+from schemas.topics import FINDINGS, RATES
+from services.alerts import values
+from services.alerts.floors import Floor, Floors, judge, load_floors
+from services.alerts.words import DOMAINS, PLANS
+from services.runtime.inner import InnerTopic
+from services.runtime.intake import Input, Taken
+from services.runtime.messages import Writer
+from services.runtime.stage import Changes, Record, Replay, state_key
+
+STAGE, SERVICE = "rates_watch", "alerts"
+
+
+class Watched(NamedTuple):
+    """A rate that lies under its floor: since when, and how grave."""
+
+    epoch: str
+    severity: str
+
+
+#: By floor and cell.
+State = Mapping[str, Watched]
+
+
+def watched_key(partition: int) -> str:
+    """floor|cell -> Watched, while it lies under its floor."""
+    return state_key(STAGE, partition, "watched")
+
+
+class RatesWatchStage:
+    """Watches the cells that have floors. A cell is owned by its partition of the rates."""
+
+    name = STAGE
+    topics = (RATES.name,)
+    replay = Replay.ANY
+    pause_seconds = 0.0
+
+    def __init__(self, floors: Floors | None = None) -> None:
+        self._floors = floors or load_floors()
+        mirror = struct_of(Rate, only=("cell", "domain", "plan", "cut", "value", "measure", "as_of", "windows"))
+        self._rates = InnerTopic(RATES, mirror, SERVICE)
+        self._findings = Writer(FINDINGS, SERVICE)
+
+    def decode(self, records: Sequence[Record]) -> list[Input]:
+        """Reads rates."""
+        return self._rates.decode(records)
+
+    async def load(self, redis: Redis, partition: int, inputs: Sequence[Input]) -> State:
+        """Which of the rates lay under their floors."""
+        rates = [item.event for item in inputs if isinstance(item, Taken)]
+        names = list(dict.fromkeys(_name(floor, rate) for rate in rates for floor in self._of(rate)))
+        if not names:
+            return {}
+        packed = await cast(Any, redis.hmget(watched_key(partition), names))
+        return {
+            name: Watched(*msgpack.unpackb(value))
+            for name, value in zip(names, packed, strict=True)
+            if value is not None
+        }
+
+    def fold(self, state: State, partition: int, inputs: Sequence[Input], version: int) -> Changes:
+        """A finding for each rate that stands otherwise than before."""
+        changes, watched = Changes(), dict(state)
+
+        def take(item: Taken) -> None:
+            rate = item.event
+            for floor in self._of(rate):
+                name = _name(floor, rate)
+                held = watched.get(name)
+                window = rate.windows.get(floor.window)
+                found = judge(self._floors, floor, window)
+                if found.standing == "under" and (held is None or held.severity != found.severity):
+                    now = Watched(held.epoch if held else rate.as_of, str(found.severity))
+                    watched[name] = now
+                    changes.put[watched_key(partition)][name] = cast(bytes, msgpack.packb(now))
+                    self._tell(changes, partition, item, floor, window, now, "open")
+                elif found.standing == "over" and held is not None:
+                    del watched[name]
+                    changes.put[watched_key(partition)].pop(name, None)
+                    changes.delete[watched_key(partition)].append(name)
+                    self._tell(changes, partition, item, floor, window, held, "over")
+
+        self._rates.fold(changes, inputs, take)
+        _put_wins(changes, watched_key(partition))
+        return changes
+
+    def forget(self, partition: int) -> None:
+        """Nothing is remembered between batches."""
+
+    def _of(self, rate: Any) -> tuple[Floor, ...]:
+        return self._floors.of(rate.domain, rate.plan, rate.cut)
+
+    def _tell(
+        self, changes: Changes, partition: int, item: Taken, floor: Floor, window: Any, watched: Watched, status: str
+    ) -> None:
+        revision = item.record.offset + 1
+        finding = _finding(item.event, floor, window, watched, status, revision)
+        event_id = f"{floor.id}|{item.event.cell}:{revision}"
+        changes.messages.append(self._findings.message(partition, finding.subject, finding, event_id))
+
+
+def _name(floor: Floor, rate: Any) -> str:
+    return f"{floor.id}|{rate.cell}"
+
+
+def _put_wins(changes: Changes, key: str) -> None:
+    """What was deleted and put again in one batch stays put: a batch's deletions are applied after what it puts."""
+    if key in changes.delete:
+        changes.delete[key] = [name for name in changes.delete[key] if name not in changes.put.get(key, {})]
+
+
+def area_of(value: str) -> str:
+    """The region of a place's cell: a mainland city of four digits by its code of six."""
+    return f"{value}00" if value.isdecimal() and len(value) == 4 else value
+
+
+def _finding(rate: Any, floor: Floor, window: Window, watched: Watched, status: str, revision: int) -> FindingContract:
+    tested = window.passed + window.failed
+    zh_name = f"{rate.value} {DOMAINS[rate.domain]}{PLANS[rate.plan]}"
+    en_name = f"{rate.value} {rate.domain} {rate.plan}"
+    state_zh, state_en = ("低于", "is under") if status == "open" else ("已恢复至", "is back at")
+    numbers = f"{window.passed}/{tested}"
+    return values.Finding(
+        rule=floor.id,
+        subject=rate.cell,
+        epoch=watched.epoch,
+        revision=revision,
+        status=status,
+        kind="rate_drop",
+        severity=watched.severity,
+        urgency="Expected",
+        certainty="Likely",
+        event=values.Wording(zh="合格率下降", en="qualification rate dropped"),
+        headline=values.Wording(
+            zh=f"{zh_name}近{floor.window}合格率 {window.rate:.1%},{state_zh}下限 {floor.floor:.1%}",
+            en=f"{en_name}: rate of {floor.window} {window.rate:.1%} {state_en} the floor of {floor.floor:.1%}",
+        ),
+        description=values.Wording(
+            zh=f"合格 {numbers},95% 区间 {window.low:.1%}~{window.high:.1%},统计至 {rate.as_of}。",
+            en=f"{numbers} passed, 95 % interval {window.low:.1%} to {window.high:.1%}, as of {rate.as_of}.",
+        ),
+        instruction=values.Wording(
+            zh="分析不合格的品种、环节和企业,调整抽检重点。",
+            en="Look into which products, stages and enterprises fail, and direct sampling there.",
+        ),
+        area=area_of(rate.value),
+        domain=rate.domain,
+        plan=rate.plan,
+        measure=rate.measure,
+        cell=rate.cell,
+        evidence=tuple(
+            values.Evidence(name=name, value=value)
+            for name, value in (
+                ("window", f"{window.from_} to {window.to}"),
+                ("passed", str(window.passed)),
+                ("failed", str(window.failed)),
+                ("rate", f"{window.rate:.4f}"),
+                ("low", f"{window.low:.4f}"),
+                ("high", f"{window.high:.4f}"),
+                ("floor", f"{floor.floor:g}"),
+            )
+        ),
+        reason=f"the rate {state_en} its floor",
+        source="samplewatch/rates",
+    )
