@@ -1,0 +1,1 @@
+"""How much is needed for a load, reckoned from measured costs."""

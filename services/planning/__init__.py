@@ -1,0 +1,1 @@
+"""Where to sample next: a proposal for a budget, and a draw of targets and inspectors that can be audited."""

@@ -1,0 +1,69 @@
+"""双随机: which parties are sampled and which inspectors go, drawn at random so that anybody can repeat it. Pure.
+
+Every name gets a ticket, the SHA-256 of the seed, what is drawn, and the name; the lowest tickets win. So the draw
+follows from the seed and the lists alone, does not depend on their order, and each line can be checked by itself with
+any tool that computes SHA-256. The seed should be something that nobody could choose: a public lottery's numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from services.planning.allocation import Place
+
+#: At least two inspectors take a sample (食品安全抽样检验管理办法).
+INSPECTORS = 2
+
+
+class Target(NamedTuple):
+    """A party that can be sampled. `identity`: its licence, else its name."""
+
+    identity: str
+    name: str
+    county: str
+    stage: str
+
+
+class Inspector(NamedTuple):
+    """Somebody who takes samples; `county` is empty where they serve all of them."""
+
+    identity: str
+    name: str
+    county: str
+
+
+class Draw(NamedTuple):
+    """One visit of a line: the party, and who goes. Empty where there is nobody to draw from."""
+
+    number: int
+    target: Target | None
+    inspectors: tuple[Inspector, ...]
+
+
+def ticket(seed: str, what: str, name: str) -> str:
+    """SHA-256 of ``seed|what|name`` in hexadecimal digits."""
+    return sha256(f"{seed}|{what}|{name}".encode()).hexdigest()
+
+
+def draw(
+    seed: str, place: Place, samples: int, targets: Iterable[Target], inspectors: Sequence[Inspector]
+) -> list[Draw]:
+    """As many visits as the line has samples. Parties of the place's county and stage come once each before any of them
+    comes again; two inspectors of the county, or of none, go to each visit."""
+    line = "/".join(place)
+    fitting = [target for target in targets if (target.county, target.stage) == (place.county, place.stage)]
+    ordered = sorted(fitting, key=lambda target: ticket(seed, f"target {line}", target.identity))
+    eligible = [inspector for inspector in inspectors if inspector.county in ("", place.county)]
+    visits = []
+    for number in range(1, samples + 1):
+        target = ordered[(number - 1) % len(ordered)] if ordered else None
+        going = sorted(eligible, key=lambda one: ticket(seed, f"inspector {line} {number}", one.identity))
+        visits.append(Draw(number, target, tuple(going[:INSPECTORS])))
+    return visits
+
+
+def digest(rows: Iterable[Sequence[str]]) -> str:
+    """SHA-256 of a list, whatever its order: states which list was drawn from."""
+    return sha256("\n".join(sorted("\t".join(row) for row in rows)).encode()).hexdigest()
