@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+# a system under test waits most of the time: for sessions to end, for windows to pass, for a next try
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
 
@@ -38,16 +41,22 @@ run: $(STAMP) ## the same, and keep everything running until Ctrl-C
 
 test: lint ## lint, then the unit, integration and end-to-end tests
 	@echo "test: all tests; those on containers run where a Docker engine answers"
-	@$(PYTEST) tests/unit tests/integration tests/e2e
+	@$(PYTEST) $(IN_TWO) tests/e2e tests/integration tests/unit
 
 test-unit: $(STAMP) ## the unit tests: no broker, no Redis
-	@$(PYTEST) tests/unit
+	@$(PYTEST) $(IN_TWO) tests/unit
 
 test-integration: $(STAMP) ## the tests on a real broker and Redis
-	@$(PYTEST) tests/integration
+	@$(PYTEST) $(IN_TWO) tests/integration
 
 test-e2e: $(STAMP) ## the tests of all services together
-	@$(PYTEST) tests/e2e
+	@$(PYTEST) $(IN_TWO) tests/e2e
+
+up-compose: ## everything in containers, on loopback ports (deploy/compose.yaml); PROFILES=dashboards adds Grafana
+	@$(COMPOSE) $(addprefix --profile ,$(PROFILES)) -f deploy/compose.yaml up --build --detach
+
+down-compose: ## stop those containers; the data stays in its volumes (ARGS=--volumes removes it)
+	@$(COMPOSE) --profile dashboards -f deploy/compose.yaml down $(ARGS)
 
 bench: $(STAMP) ## measure throughput, latency, rebuild and memory; ARGS="--quick" or the names of some
 	@$(BIN)/python -m bench $(ARGS)
@@ -62,6 +71,12 @@ lint: $(STAMP) ## ruff, mypy, and whether the generated schemas are current and 
 	@$(BIN)/mypy
 	@$(BIN)/python -m schemas.generate --check
 	@$(BIN)/python -m schemas.compatibility
+	@$(BIN)/python -m services.runtime.metrics_table --check
+	@$(BIN)/python -m deploy.grafana.generate --check
+
+audit: $(STAMP) ## ask for known vulnerabilities of the locked dependencies; fails where an advisory can't be had
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.10,<3"
+	@$(BIN)/pip-audit --requirement requirements.lock --disable-pip --require-hashes --strict
 
 clean: ## remove .venv, var and the caches; refuses while an instance runs in var
 	@echo "clean: removing .venv, var and the caches"
@@ -71,4 +86,4 @@ clean: ## remove .venv, var and the caches; refuses while an instance runs in va
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	@find . \( -name __pycache__ -o -name node_modules \) -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup lock schemas demo run test test-unit test-integration test-e2e test-chaos bench lint clean
+.PHONY: up-compose down-compose help setup lock schemas demo run test test-unit test-integration test-e2e test-chaos bench lint audit clean

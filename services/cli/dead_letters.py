@@ -8,12 +8,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 
 from schemas.cloudevents import claimed_identity
 from schemas.topics import DEAD_LETTERS, MAX_MESSAGE_BYTES
-from services.cli.publishing import BrokerNotReady
+from services.runtime.kafka_security import client_options
+from services.runtime.topic_reading import offsets_since, partitions_of, reading_consumer, records_to_end
 
+_CLIENT = "samplewatch-dlq"
 #: Headers that the services added: the reason for the dead letter, and the place where a forwarded event first lay.
 #: That place must not go along: the answer would be taken for a repeat of the first one.
 _ADDED = ("dlq_", "sw_")
@@ -73,37 +75,20 @@ def dead_letter_topic(name: str) -> str:
 
 
 def read_letters(bootstrap: str, topics: Iterable[str]) -> Iterator[Letter]:
-    """Every letter that lies in the topics now, partition by partition in order of arrival."""
-    with closing(_consumer(bootstrap)) as consumer:
-        places = [TopicPartition(topic, number) for topic in topics for number in _partitions(consumer, topic)]
-        consumer.assign(places)
-        first, end = consumer.beginning_offsets(places), consumer.end_offsets(places)
-        left = {place for place in places if first[place] < end[place]}
-        consumer.assign(sorted(left))
-        for place in left:
-            consumer.seek(place, first[place])
-        while left:
-            for place, records in consumer.poll(timeout_ms=500).items():
-                yield from (letter_of(record) for record in records if record.offset < end[place])
-            # by position: the last offsets may hold no record
-            left = {place for place in left if consumer.position(place) < end[place]}
+    """Every letter that lies in the topics now, those of a partition in order of arrival. Raises NoSuchTopic."""
+    with closing(reading_consumer(bootstrap, _CLIENT)) as consumer:
+        places = [place for topic in topics for place in partitions_of(consumer, topic)]
+        yield from map(letter_of, records_to_end(consumer, offsets_since(consumer, places)))
 
 
 def read_letter(bootstrap: str, topic: str, partition: int, offset: int) -> Letter | None:
-    """The letter at one place, or None where there is none (any more)."""
-    with closing(_consumer(bootstrap)) as consumer:
+    """The letter at one place, or None where there is none (any more). Raises NoSuchTopic."""
+    with closing(reading_consumer(bootstrap, _CLIENT)) as consumer:
         place = TopicPartition(topic, partition)
-        if partition not in _partitions(consumer, topic):
+        if place not in partitions_of(consumer, topic) or offset < 0:
             return None
-        consumer.assign([place])
-        first, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
-        if not first <= offset < end:
-            return None
-        consumer.seek(place, offset)
-        while consumer.position(place) <= offset:
-            for record in consumer.poll(timeout_ms=500, max_records=1).get(place, []):
-                return letter_of(record) if record.offset == offset else None
-        return None
+        found = next(records_to_end(consumer, {place: offset}), None)
+        return letter_of(found) if found is not None and found.offset == offset else None
 
 
 def replay_letters(bootstrap: str, letters: Iterable[Letter]) -> tuple[int, int]:
@@ -117,11 +102,12 @@ def replay_letters(bootstrap: str, letters: Iterable[Letter]) -> tuple[int, int]
     left_out = 0
     producer = KafkaProducer(
         bootstrap_servers=bootstrap,
-        client_id="samplewatch-dlq",
+        client_id=_CLIENT,
         acks="all",
         linger_ms=5,
         max_request_size=MAX_MESSAGE_BYTES + 64 * 1024,
         allow_auto_create_topics=False,
+        **client_options(),
     )
     with closing(producer):
         for letter in letters:
@@ -136,21 +122,3 @@ def replay_letters(bootstrap: str, letters: Iterable[Letter]) -> tuple[int, int]
         for future in futures:
             future.get(timeout=60)
     return len(futures), left_out
-
-
-def _partitions(consumer: KafkaConsumer, topic: str) -> set[int]:
-    partitions = consumer.partitions_for_topic(topic)
-    if not partitions:
-        raise BrokerNotReady(f"there is no topic {topic}; `samplewatch topics create` makes the topics")
-    return set(partitions)
-
-
-def _consumer(bootstrap: str) -> KafkaConsumer:
-    return KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        client_id="samplewatch-dlq",
-        enable_auto_commit=False,
-        allow_auto_create_topics=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=100,
-    )

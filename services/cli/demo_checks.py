@@ -86,7 +86,7 @@ def _days(month: str) -> dict[str, str]:
 def _rates(ask: Ask, parameters: dict[str, Any]) -> dict[tuple[str, str, str], Counter[str]]:
     return {
         (row["domain"], row["plan"], row["cell"]): Counter({name: row[name] for name in _OUTCOMES if row[name]})
-        for row in ask("lab_results", "/rates", parameters)
+        for row in ask("lab_results", "/rates", {**parameters, "limit": 5000})["rates"]
     }
 
 

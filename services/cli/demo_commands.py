@@ -31,8 +31,9 @@ from services.cli.publishing import Publisher
 from services.simulate.simulate import MOST_SAMPLES
 
 _START = date(2025, 1, 1)
-#: Alerts shown of each input.
+#: Alerts shown of each input, and which.
 _NEWEST = 5
+_RAISED = {"kind": "failed_sample", "state": "raised", "limit": _NEWEST}
 #: Seconds without any answer before the demo gives up.
 _TIMEOUT_S = 60.0
 _LIBRARIES = ("samplewatch", "faust-streaming", "aiokafka", "kafka-python", "pydantic", "redis")
@@ -143,11 +144,9 @@ def _run(system: DemoSystem, screen: Screen, samples: int, seed: int) -> dict[st
             "receipts": dict(watch.outcomes()),
             "verdicts": dict(watch.concluded()),
             "alerts": dict(watch.alert_states()),
-            "rates": look("lab_results", "/rates", {"cut": "province"}),
+            "rates": look("lab_results", "/rates", {"cut": "province"})["rates"],
             "newest_alerts": [
-                alert
-                for each in inputs
-                for alert in look("alerts", "/alerts", {"area": each.truth.city, "state": "raised", "limit": _NEWEST})
+                alert for each in inputs for alert in look("alerts", "/alerts", {**_RAISED, "area": each.truth.city})
             ],
             "ground_truth": [{"input": name, **check.as_dict()} for name, check in checked],
             "seconds": {

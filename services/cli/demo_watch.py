@@ -10,13 +10,15 @@ from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 
 from schemas.topics import ALERT_EVENTS, RECEIPTS, VERDICTS
 from services.alerts.stage import AlertsStage
 from services.lab_results.rates_stage import RatesStage
 from services.lab_results.stage import LabStage
+from services.runtime.kafka_security import client_options
+from services.runtime.topic_reading import partitions_of, reading_consumer
 from services.sampling.stage import SamplingStage
 
 #: Consumer group -> the topics that it has to have taken in.
@@ -108,7 +110,9 @@ class Watch:
         try:
             with ExitStack() as stack:
                 consumer = stack.enter_context(closing(_consumer(self._bootstrap)))
-                admin = stack.enter_context(closing(KafkaAdminClient(bootstrap_servers=self._bootstrap)))
+                admin = stack.enter_context(
+                    closing(KafkaAdminClient(bootstrap_servers=self._bootstrap, **client_options()))
+                )
                 looked = 0.0
                 while not self._ended.is_set():
                     self._read(consumer, 100)
@@ -121,12 +125,10 @@ class Watch:
     def _look(self, consumer: KafkaConsumer, admin: KafkaAdminClient) -> None:
         """Measures the lag: what was committed first, the ends afterwards, so that no lag means that nothing moves."""
         committed = admin.list_group_offsets(list(_GROUPS))
-        names = sorted({topic for topics in _GROUPS.values() for topic in topics})
-        places = [TopicPartition(topic, number) for topic in names for number in consumer.partitions_for_topic(topic)]
-        ends = consumer.end_offsets(places)
+        ends = consumer.end_offsets(consumer.assignment())
         lag = 0
         for group, topics in _GROUPS.items():
-            for place in (place for place in places if place.topic in topics):
+            for place in (place for place in ends if place.topic in topics):
                 reached = committed[group].get(place)
                 lag += ends[place] - max(0, reached.offset if reached else 0)
         if lag == 0:
@@ -135,7 +137,7 @@ class Watch:
         self._rounds += 1
 
     def _catch_up(self, consumer: KafkaConsumer) -> None:
-        mine = consumer.assignment()
+        mine = consumer.assignment() - consumer.paused()
         for place, end in consumer.end_offsets(mine).items():
             while consumer.position(place) < end and not self._ended.is_set():
                 self._read(consumer, 200)
@@ -155,6 +157,8 @@ class Watch:
         _keep(self.verdicts, body["sample_id"], standing)
 
     def _alert(self, body: dict[str, Any]) -> None:
+        if body["kind"] != "failed_sample":
+            return
         standing = Standing(body["sequence"], body["source"], body["state"], body["sample_id"])
         _keep(self.alerts, body["alert_id"], standing)
 
@@ -165,17 +169,11 @@ def _keep(latest: dict[str, Standing], name: str, standing: Standing) -> None:
 
 
 def _consumer(bootstrap: str) -> KafkaConsumer:
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        client_id="samplewatch-demo",
-        enable_auto_commit=False,
-        allow_auto_create_topics=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=50,
-        max_poll_records=5_000,
-    )
-    names = (RECEIPTS.name, VERDICTS.name, ALERT_EVENTS.name)
-    consumer.assign(
-        [TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name) or ()]
-    )
+    consumer = reading_consumer(bootstrap, "samplewatch-demo")
+    read = {RECEIPTS.name, VERDICTS.name, ALERT_EVENTS.name}
+    # also those of which it asks no more than the end: of others a consumer may know nothing at any moment
+    asked = {topic for topics in _GROUPS.values() for topic in topics}
+    places = [place for topic in sorted(read | asked) for place in partitions_of(consumer, topic)]
+    consumer.assign(places)
+    consumer.pause(*(place for place in places if place.topic not in read))
     return consumer

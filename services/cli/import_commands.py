@@ -17,6 +17,7 @@ from rich.table import Table
 
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.outgoing import OUTCOMES, Answers, outgoing
+from services.cli.public_table_options import public_table_options, unsaid_of
 from services.cli.publishing import Publisher
 from services.importers import (
     BadRow,
@@ -27,6 +28,7 @@ from services.importers import (
     chicago,
     describe,
     samr_export,
+    samr_public_tables,
     uk_pesticides,
 )
 
@@ -34,6 +36,7 @@ FORMATS: dict[str, Callable[[Path], Iterator[Found]]] = {
     "chicago": chicago.load,
     "uk-pesticides": uk_pesticides.load,
     "samr-export": samr_export.load,
+    "public-table": samr_public_tables.load,
 }
 #: Rows of each list of troubles; --json has them all.
 _ROWS = 20
@@ -48,6 +51,7 @@ _ROWS = 20
 @click.option("--only", type=click.Choice(["samples", "results"]), help="Publish only one of the two.")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds without an answer before giving up.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@public_table_options
 @dir_option
 def import_(
     *,
@@ -58,6 +62,7 @@ def import_(
     timeout: float,
     as_json: bool,
     directory: str | None,
+    **of_public_table: Any,
 ) -> None:
     """Publish the samples and results in FILE, wait until each is answered, and sum up.
 
@@ -66,13 +71,16 @@ def import_(
     uk-pesticides   CSV of the UK's pesticide residue samples; the results' file lies beside it,
                     with _results_ in its name instead of _samples_
     samr-export     xlsx of the national sampling system, sheet data_1, one row per sample and item
+    public-table    xlsx or csv of a public table of food samples, 合格公示表 or 不合格公示表; what
+                    such a table does not say, --plan and the options after it do
 
     Importing a file twice changes nothing: everything is a duplicate the second time. The exit status is 0 only if
     every row was read, and every event answered and none rejected.
     """
+    unsaid = unsaid_of(file_format == "public-table", of_public_table)
     bootstrap = bootstrap_of(directory)
     try:
-        found = list(FORMATS[file_format](file))
+        found = list(samr_public_tables.load(file, unsaid) if unsaid else FORMATS[file_format](file))
     except (NotThisFormat, OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{file.name} is not {file_format}: {error}") from error
     imported = [one for one in found if isinstance(one, Imported)]

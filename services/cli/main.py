@@ -32,9 +32,29 @@ COMMANDS: dict[str, Entry] = {
     "rates": Entry(
         "services.cli.query_commands:rates", "Look", "qualification rates by place, category, laboratory, …"
     ),
-    "alerts": Entry("services.cli.query_commands:alerts", "Look", "alerts, the newest first"),
+    "alerts": Entry("services.cli.alerts_commands:alerts", "Look", "alerts: look at them and move them on"),
+    "hotspots": Entry(
+        "services.cli.hotspots_commands:hotspots", "Look", "how far the detector can be trusted; clusters in space"
+    ),
+    "deadlines": Entry(
+        "services.cli.deadlines_commands:deadlines", "Look", "statutory deadlines: who is late, and the table"
+    ),
+    "integrity": Entry(
+        "services.cli.integrity_commands:integrity", "Look", "laboratories' data that an audit should see first"
+    ),
+    "plan": Entry("services.cli.plan_commands:plan", "Look", "where to sample next, and whom the draw sends where"),
     "sample": Entry("services.cli.query_commands:sample", "Look", "one sample with its whole history"),
+    "report": Entry("services.cli.report_commands:report", "Look", "the yearly report: Markdown, docx or JSON"),
+    "publish-tables": Entry(
+        "services.cli.public_tables_commands:publish_tables", "Look", "合格公示表.xlsx and 不合格公示表.xlsx"
+    ),
     "topics": Entry("services.cli.topics_commands:topics", "Operate", "create the topics, or check them"),
+    "backup": Entry("services.cli.backup_commands:backup", "Operate", "all topics as files, and back"),
+    "audit": Entry("services.cli.audit_commands:audit", "Operate", "who asked what of which alert, and the answer"),
+    "redact": Entry("services.cli.redact_commands:redact", "Operate", "take people out of samples and alerts"),
+    "keys": Entry("services.cli.secrets_commands:keys", "Operate", "make a laboratory's signing key"),
+    "tokens": Entry("services.cli.secrets_commands:tokens", "Operate", "make a token of the HTTP API"),
+    "capacity": Entry("services.cli.capacity_commands:capacity", "Operate", "what a load needs, and what breaks first"),
     "dlq": Entry("services.cli.dlq_commands:dlq", "Operate", "list, show and replay dead letters"),
 }
 

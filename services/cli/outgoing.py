@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas.alerts import AlertCommand
 from schemas.cloudevents import binary_headers
@@ -13,6 +13,9 @@ from schemas.receipts import Receipt
 from schemas.results import Report, ResultWithdrawn
 from schemas.topics import ALERT_COMMANDS, LAB_RESULTS, SAMPLING_EVENTS, Topic
 
+if TYPE_CHECKING:
+    from services.runtime.signatures import Signer
+
 #: What can become of an event: the outcomes of receipts, no receipt in time, not taken by the broker.
 OUTCOMES = ("accepted", "duplicate", "parked", "rejected", "unanswered", "unsent")
 _BAD = ("rejected", "unanswered", "unsent")
@@ -20,7 +23,7 @@ _BAD = ("rejected", "unanswered", "unsent")
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One event ready to be sent. `line` is where it stood in its file, for the report."""
+    """One event ready to be sent. `line` is where it stood in its file, for the report; `signer` signs it."""
 
     topic: str
     key: bytes | None
@@ -29,11 +32,15 @@ class Outgoing:
     source: str
     event_id: str
     line: int | None = None
+    signer: Signer | None = None
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
-        """The CloudEvents headers of binary mode."""
-        return list(binary_headers(type=self.type, source=self.source, event_id=self.event_id))
+        """The CloudEvents headers of binary mode, with the signature where there is a signer."""
+        headers = binary_headers(type=self.type, source=self.source, event_id=self.event_id)
+        if self.signer is None:
+            return list(headers)
+        return [*headers, self.signer.header(self.topic, self.key or b"", headers, self.value)]
 
 
 def topic_of(event: Event) -> Topic:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -12,6 +14,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
+from schemas.cloudevents import NotAnEvent, parse_object
 from schemas.results import RESULT_EVENT
 from schemas.sampling import SAMPLING_EVENT
 from schemas.topics import LAB_RESULTS, SAMPLING_EVENTS, Topic
@@ -69,7 +72,9 @@ def samples(file: IO[bytes], **options: Any) -> None:
 
 @publish.command()
 @_options
-def results(file: IO[bytes], **options: Any) -> None:
+@click.option("--key", "key_file", type=click.Path(path_type=Path), help="Sign with this private key (PEM).")
+@click.option("--lab", "lab_id", help="The laboratory whose key it is; by default each line's lab_id.")
+def results(file: IO[bytes], key_file: Path | None, lab_id: str | None, **options: Any) -> None:
     """Publish laboratory results: ResultReported, ResultAmended, ResultWithdrawn, RetestReported.
 
     Lines that break the contract are not sent and count as rejected, unless --no-check sends them. A result whose
@@ -78,8 +83,25 @@ def results(file: IO[bytes], **options: Any) -> None:
 
     \b
     samplewatch publish results reports.jsonl --source /lims/qy-01
+    samplewatch publish results reports.jsonl --source /lims/qy-01 --key lab-qy1.pem
     """
-    _publish(file, LAB_RESULTS, RESULT_EVENT, "ResultReported", **options)
+    from services.runtime.signatures import Signer
+
+    sign = None
+    if key_file is not None:
+        key = Signer.from_file(lab_id or "", key_file)  # read once, and before anything is sent
+
+        def sign(event: Outgoing) -> Outgoing:
+            return replace(event, signer=key if lab_id else key.for_laboratory(_lab_of(event)))
+
+    _publish(file, LAB_RESULTS, RESULT_EVENT, "ResultReported", sign=sign, **options)
+
+
+def _lab_of(event: Outgoing) -> str:
+    try:
+        return str(parse_object(event.value).get("lab_id", ""))
+    except NotAnEvent:
+        return ""  # with --no-check: let the services judge
 
 
 def _publish(
@@ -93,11 +115,13 @@ def _publish(
     timeout: float,
     as_json: bool,
     directory: str | None,
+    sign: Callable[[Outgoing], Outgoing] | None = None,
 ) -> None:
     bad: list[BadLine] = []
     lines = read_lines(file, topic, None if no_check else contract, default_type, source)
     with Publisher(bootstrap_of(directory), timeout) as publisher:
-        publisher.publish(_good(lines, bad))
+        good = _good(lines, bad)
+        publisher.publish(map(sign, good) if sign else good)
         answers = publisher.answers()
     report = _report(answers, bad)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -10,12 +11,13 @@ from typing import Any, Self
 
 import click
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 from pydantic import ValidationError
 
 from schemas.receipts import Receipt
 from schemas.topics import MAX_MESSAGE_BYTES, RECEIPTS
 from services.cli.outgoing import Answer, Answers, Outgoing
+from services.runtime.kafka_security import client_options
 
 #: Events on their way to the broker at one time; the producer itself knows no bound.
 _IN_FLIGHT = 20_000
@@ -23,6 +25,9 @@ _IN_FLIGHT = 20_000
 _STRIDE = 2_000
 #: A broker that restarts is away for some seconds, whatever the user's patience.
 _SHORTEST_DELIVERY = 5.0
+#: kafka-python gives an event up after the time for its delivery, but not always: where a broker had stopped and come
+#: back, it was seen to wait for ever. An event that it does not answer for so much longer is unsent.
+_LOST_S = 10.0
 
 Progress = Callable[[int, int], None]
 #: Topic, partition and offset.
@@ -56,9 +61,12 @@ class Publisher:
         self._in_flight: deque[tuple[Outgoing, Any]] = deque()
         self._waiting: dict[Place, Outgoing] = {}
         self._early: dict[Place, Receipt] = {}
+        delivery_s = max(timeout, _SHORTEST_DELIVERY)
+        #: For how long the producer is waited for; not at all once it has lost an event.
+        self._patience_s = delivery_s + _LOST_S
         try:
             self._consumer = _receipts_from_now(bootstrap)
-            self._producer = _producer(bootstrap, timeout)
+            self._producer = _producer(bootstrap, delivery_s)
         except KafkaError as error:
             raise BrokerNotReady(f"cannot reach Kafka at {bootstrap}: {error}") from error
 
@@ -70,7 +78,8 @@ class Publisher:
 
     def close(self) -> None:
         """Closes both connections; what has not been sent yet gets a few seconds."""
-        self._producer.close(timeout=5)
+        with contextlib.suppress(KafkaTimeoutError):
+            self._producer.close(timeout=5)
         self._consumer.close(autocommit=False)
 
     def publish(self, events: Iterable[Outgoing]) -> None:
@@ -80,7 +89,10 @@ class Publisher:
             if count % _STRIDE == 0:
                 self._settle(_IN_FLIGHT)
                 self._read_receipts(0)
-        self._producer.flush()
+        try:
+            self._producer.flush(timeout=self._patience_s)
+        except KafkaTimeoutError:
+            self._patience_s = 0.0
         self._settle(0)
         self._read_receipts(0)
 
@@ -112,8 +124,10 @@ class Publisher:
         while self._in_flight and (len(self._in_flight) > most or self._in_flight[0][1].is_done):
             event, future = self._in_flight.popleft()
             try:
-                sent = future.get()
+                sent = future.get(timeout=self._patience_s)
             except KafkaError as error:
+                if not future.is_done:
+                    self._patience_s = 0.0
                 self._note(Answer(event, "unsent", reason=str(error)))
                 continue
             place = (sent.topic, sent.partition, sent.offset)
@@ -156,8 +170,8 @@ class Publisher:
             self._answers.answers.append(answer)
 
 
-def _producer(bootstrap: str, timeout: float) -> KafkaProducer:
-    delivery_ms = int(max(timeout, _SHORTEST_DELIVERY) * 1000)
+def _producer(bootstrap: str, delivery_s: float) -> KafkaProducer:
+    delivery_ms = int(delivery_s * 1000)
     return KafkaProducer(
         bootstrap_servers=bootstrap,
         client_id="samplewatch-cli",
@@ -170,6 +184,7 @@ def _producer(bootstrap: str, timeout: float) -> KafkaProducer:
         max_block_ms=10_000,
         delivery_timeout_ms=delivery_ms,
         request_timeout_ms=min(30_000, delivery_ms // 2),
+        **client_options(),
     )
 
 
@@ -181,6 +196,7 @@ def _receipts_from_now(bootstrap: str) -> KafkaConsumer:
         allow_auto_create_topics=False,
         fetch_max_wait_ms=100,
         max_poll_records=5_000,
+        **client_options(),
     )
     partitions = consumer.partitions_for_topic(RECEIPTS.name)
     if not partitions:

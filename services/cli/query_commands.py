@@ -1,31 +1,18 @@
-"""`samplewatch rates`, `alerts` and `sample`: what the services know, for people and as JSON."""
+"""`samplewatch rates` and `sample`: what the services know, for people and as JSON."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from services.cli.connection import dir_option
-from services.cli.http import ask
+from services.cli.http import ask, ask_all
+from services.cli.tables import print_table
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def _print_table(columns: list[str], rows: list[list[str]], empty: str, whole: str | None = None) -> None:
-    """Prints a table; the column named `whole` is never cut or wrapped, for what is to be copied."""
-    if not rows:
-        click.echo(empty)
-        return
-    table = Table(box=None, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=column == whole, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
 
 
 @click.command()
@@ -39,63 +26,66 @@ def _print_table(columns: list[str], rows: list[list[str]], empty: str, whole: s
 @click.option("--to", "last", metavar="DATE", help="Last day, included.")
 @click.option("--window", help="7d, 30d, 90d, 365d or ytd: instead of --from and --to.")
 @click.option("--as-of", metavar="DATE", help="The last day of the window. [default: today]")
+@click.option("--targeting", help="Count only routine or only targeted samples. [default: together]")
+@click.option("--series", "by", metavar="PERIOD", help="One rate for each day, week or month.")
+@click.option("--ranking", is_flag=True, help="Rank the cells, small ones drawn towards the common rate.")
+@click.option("--order", help="With --ranking: lowest or highest rate first. [default: lowest]")
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the series or the ranking: FILE.svg or .png."
+)
 @json_option
 @dir_option
-def rates(first: str | None, last: str | None, as_json: bool, directory: str | None, **chosen: Any) -> None:
+def rates(
+    first: str | None,
+    last: str | None,
+    by: str | None,
+    ranking: bool,
+    order: str | None,
+    plot: Path | None,
+    as_json: bool,
+    directory: str | None,
+    **chosen: Any,
+) -> None:
     """Show qualification rates (合格率): passed, failed and the rate with its 95 % interval, a row for each cell.
 
     Without days, over all days. A day is a day of Asia/Shanghai, and a verdict counts on the day its first report was
-    issued.
+    issued. --plot alone draws the series by month.
 
     \b
       samplewatch rates --cut county --domain food --plan supervision
       samplewatch rates --cut category_1 --window 30d --as-of 2026-06-30 --json
+      samplewatch rates --series week --domain food --plan supervision --plot weeks.svg
+      samplewatch rates --ranking --cut county --domain food --plan supervision --window 365d
     """
-    rows = ask(directory, "lab_results", "/rates", {**chosen, "from": first, "to": last})
+    from services.cli import rates_plots, rates_tables
+
+    if by and ranking:
+        raise click.UsageError("--series and --ranking exclude each other")
+    if order and not ranking:
+        raise click.UsageError("--order goes with --ranking")
+    if plot is not None:
+        rates_plots.check(plot)
+        by = by or (None if ranking else "month")
+    parameters = {**chosen, "from": first, "to": last}
+    printed: Any
+    if ranking:
+        rows, answer = ask_all(directory, "lab_results", "/rates/ranking", {**parameters, "order": order}, "cells")
+        answer["cells"] = rows
+        table, printed = rates_tables.ranking(answer), answer
+    elif by:
+        rows, _ = ask_all(directory, "lab_results", "/rates/series", {**parameters, "by": by}, "series")
+        table, printed = rates_tables.series(rows), rows
+    else:
+        rows, _ = ask_all(directory, "lab_results", "/rates", parameters, "rates")
+        table, printed = rates_tables.rates(rows), rows
+    if plot is not None:
+        rates_plots.write(plot, printed)
     if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False))
+        click.echo(json.dumps(printed, ensure_ascii=False))
         return
-    shown = [
-        [
-            row["domain"],
-            row["plan"],
-            row["cell"],
-            f"{row['from']} to {row['to']}",
-            f"{row['pass']:,}",
-            f"{row['fail']:,}",
-            "" if row["rate"] is None else f"{row['rate']:.2%}",
-            "" if row["rate"] is None else f"{row['low']:.2%} to {row['high']:.2%}",
-        ]
-        for row in rows
-    ]
-    columns = ["domain", "plan", chosen["cut"], "days", "pass", "fail", "rate", "95 % interval"]
-    _print_table(columns, shown, "no verdict counts there")
-
-
-@click.command()
-@click.option("--kind", help="failed_sample, hotspot, overdue, rate_drop or lab_integrity.")
-@click.option("--state", help="raised, acknowledged, acted, closed or cancelled.")
-@click.option("--domain")
-@click.option("--area", help="A region's code or its beginning, such as 6210.")
-@click.option("--sample", "sample_id", help="The alerts of one sample.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many.")
-@json_option
-@dir_option
-def alerts(as_json: bool, directory: str | None, **chosen: Any) -> None:
-    """Show alerts, the newest first.
-
-    \b
-      samplewatch alerts --state raised --area 621002
-    """
-    rows = ask(directory, "alerts", "/alerts", chosen)
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False))
-        return
-    shown = [
-        [row["alert_id"], row["changed_at"][:10], row["state"], row["severity"], row["area"], row["headline"]["en"]]
-        for row in rows
-    ]
-    _print_table(["alert", "changed", "state", "severity", "area", "what"], shown, "no alerts", whole="alert")
+    print_table(table.columns, table.rows, "no verdict counts there")
+    for note in table.notes if rows else ():
+        click.echo(note)
 
 
 @click.command()
@@ -122,9 +112,9 @@ def sample(sample_id: str, as_json: bool, directory: str | None) -> None:
         click.echo(f"{sample_id}: {stands['product_name']} ({' > '.join(stands['category'])}), {stands['status']}")
         click.echo(f"  {stands['domain']}, {stands['plan']}, {stands['targeting']}; region {stands['region']}")
     rows = [[entry["arrived_at"][:19], entry["topic"], _in_words(entry["event"])] for entry in found["history"]]
-    _print_table(["arrived", "topic", "what"], rows, "no history")
+    print_table(["arrived", "topic", "what"], rows, "no history")
     alerts_of_it = [[row["alert_id"], row["state"], row["headline"]["en"]] for row in found["alerts"]]
-    _print_table(["alert", "state", "what"], alerts_of_it, "no alerts", whole="alert")
+    print_table(["alert", "state", "what"], alerts_of_it, "no alerts", whole="alert")
 
 
 def _in_words(event: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ from rich.table import Table
 from schemas.topics import LAB_RESULTS, SAMPLING_EVENTS
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.outgoing import OUTCOMES, Answers, Outgoing
+from services.simulate.misconduct import WHATS, Misconduct, What
+from services.simulate.problems import usual_problems
 from services.simulate.simulate import MOST_SAMPLES, SimulatedEvent, Simulation
 from services.simulate.simulate import simulate as simulate_year
 
@@ -37,6 +39,13 @@ _REFUSED_SHOWN = 5
     metavar="DATE",
     help="First day of the year that the samples are taken in.",
 )
+@click.option(
+    "--misconduct",
+    type=(str, click.Choice(WHATS)),
+    multiple=True,
+    metavar="LAB KIND",
+    help=f"Besides the usual problems, what a laboratory does all year: {', '.join(WHATS)}.",
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help=f"Directory. [default: {_DEFAULT_OUT}]")
 @click.option("--publish", is_flag=True, help="Send the events to Kafka; files are written only if --out is given.")
 @click.option("--timeout", default=60.0, show_default=True, help="With --publish: seconds without an answer.")
@@ -47,6 +56,7 @@ def simulate(
     samples: int,
     seed: int,
     start: datetime,
+    misconduct: tuple[tuple[str, What], ...],
     out: Path | None,
     publish: bool,
     timeout: float,
@@ -68,7 +78,8 @@ def simulate(
     first = start.date()
     if not 2001 <= first.year <= 2200:
         raise click.BadParameter("the year must lie between 2001 and 2200", param_hint="--start")
-    simulation = simulate_year(samples, seed, first)
+    odd = [Misconduct(lab, what, first) for lab, what in misconduct]
+    simulation = simulate_year(samples, seed, first, (*usual_problems(first), *odd))
     folder = out if publish else out or _DEFAULT_OUT
     answers: Answers | None = None
     with ExitStack() as stack:

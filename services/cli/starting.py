@@ -20,7 +20,7 @@ from deploy.embedded.state import lock_held, read_state
 from services.cli.readiness import is_ready
 
 #: From the first process to the last ready service. Downloads come before and do not count.
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0
 #: The exit status of a supervisor that found another one in its directory (deploy.embedded.supervisor).
 _EXIT_ALREADY_RUNNING = 75
 #: More than the supervisor takes at worst, which kills what does not stop.

@@ -56,3 +56,31 @@ def check(directory: str | None, as_json: bool) -> None:
         click.echo(f"all {len(TOPICS)} topics are as wanted")
     if problems:
         raise SystemExit(1)
+
+
+@topics.command()
+@click.option("--services", "services", multiple=True, metavar="USER", help="The services' principal.")
+@click.option("--inspectors", multiple=True, metavar="USER", help="An inspectors' system.")
+@click.option("--laboratory", "laboratories", multiple=True, metavar="USER", help="A laboratory.")
+@click.option("--no-receipts", is_flag=True, help="Laboratories may not read receipts, which are one topic for all.")
+@click.option("--dry-run", is_flag=True, help="Only print them.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@dir_option
+def acls(directory: str | None, *, no_receipts: bool, dry_run: bool, as_json: bool, **users: tuple[str, ...]) -> None:
+    """Create what principals need to be allowed, and nothing else. Safe to repeat; never takes anything away.
+
+    \b
+    samplewatch topics acls --services samplewatch --laboratory lab-qy1
+    """
+    from services.runtime.acls import acls_for, create_acls
+
+    wanted = acls_for(users["services"], users["inspectors"], users["laboratories"], receipts=not no_receipts)
+    if not wanted:
+        raise click.UsageError("name at least one of --services, --inspectors, --laboratory")
+    if not dry_run:
+        create_acls(bootstrap_of(directory), wanted)
+    if as_json:
+        click.echo(json.dumps([grant._asdict() for grant in wanted]))
+        return
+    for grant in wanted:
+        click.echo(f"{grant.principal} may {grant.operation} {grant.kind} {grant.name}{'*' if grant.prefix else ''}")

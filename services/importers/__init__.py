@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from pydantic import ValidationError
 
 from schemas.results import ResultReported
 from schemas.sampling import SampleTaken
+
+EventT = TypeVar("EventT", SampleTaken, ResultReported)
 
 #: The lab_id of records that name no laboratory.
 UNNAMED_LAB = "unnamed"
@@ -91,6 +94,12 @@ def _open(path: Path) -> TextIO:
 def moment(day: str, hour: int) -> datetime:
     """An hour of a day in Shanghai: a record dated by the day alone counts on that day."""
     return datetime.combine(date.fromisoformat(day), time(hour), SHANGHAI)
+
+
+def identified(kind: str, event: EventT, source: str) -> EventT:
+    """The event with its source and an id that follows from its content: what has changed is not taken for a repeat."""
+    digest = hashlib.sha256(event.model_dump_json(exclude_none=True).encode()).hexdigest()[:16]
+    return event.model_copy(update={"source": source, "event_id": f"{kind}:{event.sample_id}:{digest}"})
 
 
 def bad_row(row: int, error: ValueError | KeyError, columns: Mapping[str, str]) -> BadRow:

@@ -5,24 +5,20 @@ Where the export leaves something open that the contracts need, the functions he
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
 
 from schemas.mappings import CONCLUSION_OF_SAMR, PLAN_OF_SAMR, STAGE_OF_SAMR, VERDICT_OF_SAMR, column_key
 from schemas.results import Item, ResultReported, conclude
 from schemas.sampling import SampleTaken
 from schemas.values import LimitKind, Outcome, Party, Plan, Stage
-from services.importers import UNNAMED_LAB, samr_cells
+from services.importers import UNNAMED_LAB, identified, samr_cells
 from services.importers.samr_row import COLUMNS_OF, Refused, Row
 
 SOURCE = "import:samr-export"
 #: What the limit of something that must not be found says.
 _NOT_TO_BE_FOUND = "不得检出"
-
-EventT = TypeVar("EventT", SampleTaken, ResultReported)
 
 
 def sample_of(rows: Sequence[Row], notes: set[str]) -> SampleTaken:
@@ -53,7 +49,7 @@ def sample_of(rows: Sequence[Row], notes: set[str]) -> SampleTaken:
         # one name is no pair of samplers, and no reason to lose the sample
         sampled_by=sampled_by if len(sampled_by) > 1 else (),
     )
-    return _identified("sample", sample)
+    return identified("sample", sample, SOURCE)
 
 
 def item_of(row: Row, before: Sequence[Item], notes: set[str]) -> Item:
@@ -99,13 +95,7 @@ def result_of(row: Row, sample: SampleTaken, items: tuple[Item, ...], notes: set
         items=items,
         conclusion=conclusion,
     )
-    return _identified("result", result)
-
-
-def _identified(kind: str, event: EventT) -> EventT:
-    # with a digest of the content: an export in which the report has changed is not passed over as a repeat
-    digest = hashlib.sha256(event.model_dump_json(exclude_none=True).encode()).hexdigest()[:16]
-    return event.model_copy(update={"source": SOURCE, "event_id": f"{kind}:{event.sample_id}:{digest}"})
+    return identified("result", result, SOURCE)
 
 
 def _plan(rows: Sequence[Row], notes: set[str]) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from services.simulate.clock import DAY, Clock
 from services.simulate.endings import Endings, Happening
+from services.simulate.misconduct import Tampering
 from services.simulate.places import NIGHT_UTC_LABORATORY
 from services.simulate.problems import LateLaboratory, Problem
 from services.simulate.randomness import Dice, Weighted
@@ -29,6 +30,7 @@ class Life:
         self._dice = dice
         self._clock = clock
         self._endings = Endings(dice, clock, problems)
+        self._tampering = Tampering(dice, problems)
         self._late = {p.lab_id: (clock.number(p.since), p) for p in problems if isinstance(p, LateLaboratory)}
 
     def of(self, taken: Taken) -> list[Happening]:
@@ -55,6 +57,8 @@ class Life:
             issued = day * DAY + self._dice.between(*hours)
         number = f"{taken.lab_id[4:].upper()}-{taken.sample_id}"
         told += self._endings.of(taken, Head(number, 1, taken.lab_id, received, issued))
+        for happening in told:
+            self._tampering.apply(happening.body)
         if self._dice.chance(_VOIDED_LATE):
             told.append(self._voided(taken, told[-1].moment, "抽样程序不符合规定"))
         return told

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any, ClassVar
 
+from services.simulate.misconduct import Misconduct
 from services.simulate.producers import licence_of
 
 
@@ -43,7 +44,7 @@ class NeverFailingLaboratory:
     since: date
 
 
-Problem = Hotspot | LateLaboratory | NeverFailingLaboratory
+Problem = Hotspot | LateLaboratory | NeverFailingLaboratory | Misconduct
 
 
 def usual_problems(start: date) -> tuple[Problem, ...]:

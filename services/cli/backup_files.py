@@ -1,0 +1,138 @@
+"""A backup as files: one for each topic with its records, zstd over msgpack, and a manifest that is written last."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import zstandard
+
+MANIFEST = "manifest.json"
+_FORMAT = 1
+_BLOCK = 1 << 20
+
+
+class BackupError(Exception):
+    """A backup cannot be made, or what lies there is none, or is damaged."""
+
+
+class Entry(NamedTuple):
+    """One record. timestamp: milliseconds since the epoch, as the broker has it."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """Of a partition: its first offset, the offset behind the last record that the backup has, and how many it has."""
+
+    start: int
+    end: int
+    records: int
+
+    @property
+    def unbroken(self) -> bool:
+        """Whether records get their old offsets in an empty partition: none was deleted, compacted away or aborted."""
+        return self.start == 0 and self.records == self.end
+
+
+class TopicFile(msgspec.Struct, frozen=True):
+    """A topic's file with its SHA-256, and what each partition has in it."""
+
+    file: str
+    sha256: str
+    partitions: dict[int, Extent]
+
+    @property
+    def records(self) -> int:
+        """How many there are."""
+        return sum(extent.records for extent in self.partitions.values())
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a backup holds. cut: records that arrived before this moment (ISO 8601) are in it, no others."""
+
+    cut: str
+    topics: dict[str, TopicFile]
+    format: int = _FORMAT
+
+    @property
+    def records(self) -> int:
+        """How many there are."""
+        return sum(topic.records for topic in self.topics.values())
+
+    @property
+    def shifted(self) -> list[str]:
+        """The topics whose records will have other offsets than before."""
+        return [
+            name for name, topic in self.topics.items() if not all(one.unbroken for one in topic.partitions.values())
+        ]
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Makes the folder a backup."""
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What the folder holds; raises BackupError."""
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        raise BackupError(f"{folder} is no backup, or one that was not finished: it has no {MANIFEST}") from None
+    except msgspec.MsgspecError as error:
+        raise BackupError(f"{folder / MANIFEST} cannot be read: {error}") from None
+    if manifest.format != _FORMAT:
+        raise BackupError(f"{folder} has format {manifest.format}; this version reads {_FORMAT}")
+    return manifest
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Raises BackupError where a file is missing or is not as it was written."""
+    for name, topic in manifest.topics.items():
+        path = folder / topic.file
+        if not path.exists():
+            raise BackupError(f"{path} is missing")
+        if _sha256(path) != topic.sha256:
+            raise BackupError(f"{path}, the records of {name}, is damaged: its SHA-256 is another")
+
+
+def write_entries(path: Path, entries: Iterable[Entry]) -> str:
+    """Writes the records of a topic and returns the SHA-256 of the file."""
+    encode = msgspec.msgpack.Encoder().encode
+    with path.open("wb") as file, zstandard.ZstdCompressor().stream_writer(file) as out:
+        for entry in entries:
+            body = encode(entry)
+            out.write(len(body).to_bytes(4))
+            out.write(body)
+    return _sha256(path)
+
+
+def read_entries(path: Path) -> Iterator[Entry]:
+    """The records of a topic as they were written."""
+    decode = msgspec.msgpack.Decoder(Entry).decode
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as source:
+        while length := _exactly(source, 4):
+            yield decode(_exactly(source, int.from_bytes(length)))
+
+
+def _exactly(source: Any, size: int) -> bytes:
+    found = bytearray()
+    while len(found) < size and (part := source.read(size - len(found))):
+        found += part
+    return bytes(found)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,184 @@
+"""Takes the topics out of a broker, up to a moment, and puts them into another one.
+
+The record is all there is to keep: Redis and the groups' positions follow from it. A record keeps its partition, key,
+headers and time of arrival. That time matters: by it the services put commands and verdicts back into their order.
+
+The cut is a moment, the same for all topics. Whatever follows from a record arrives later than the record. So what is
+before the cut is whole: nothing in it follows from what it lacks, as if everything had been killed at that moment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from schemas.topics import MAX_MESSAGE_BYTES, TOPICS
+from services.cli.backup_files import (
+    BackupError,
+    Entry,
+    Extent,
+    Manifest,
+    TopicFile,
+    check_files,
+    read_entries,
+    read_manifest,
+    write_entries,
+    write_manifest,
+)
+from services.runtime.kafka_security import client_options
+from services.runtime.topic_reading import offsets_since, reading_consumer, records_to_end
+
+Say = Callable[[str], None]
+_CLIENT = "samplewatch-cli"
+_STAMP = "message.timestamp.type"
+#: Records on their way to the broker at one time.
+_IN_FLIGHT = 10_000
+#: A broker says that it has a setting a little before it goes by it.
+_SETTLE_S = 1.0
+_SETTING_S = 30.0
+
+
+def take(bootstrap: str, folder: Path, cut: datetime, say: Say = lambda text: None) -> Manifest:
+    """Writes all records that arrived before the cut to an empty or new folder. Raises BackupError."""
+    cut = as_brokers_tell_time(cut)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will name people
+    if any(folder.iterdir()):
+        raise BackupError(f"{folder} is not empty")
+    files = {}
+    with closing(reading_consumer(bootstrap, _CLIENT)) as consumer:
+        for topic in TOPICS:
+            extents: dict[int, Extent] = {}
+            name = f"{topic.name}.zst"
+            digest = write_entries(folder / name, _before(consumer, topic.name, round(cut.timestamp() * 1000), extents))
+            file = files[topic.name] = TopicFile(name, digest, dict(sorted(extents.items())))
+            if file.records:
+                say(f"{topic.name}: {file.records:,} records")
+    manifest = Manifest(cut.astimezone(UTC).isoformat(), files)
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def as_brokers_tell_time(moment: datetime) -> datetime:
+    """The millisecond of the moment: a finer cut would not say whether a record of that millisecond is before it."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _before(consumer: KafkaConsumer, topic: str, cut: int, extents: dict[int, Extent]) -> Iterator[Entry]:
+    """The records of a topic before the cut, those of a partition in their order; fills in the extents."""
+    places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    if not places:
+        raise BackupError(f"there is no topic {topic}")
+    starts = offsets_since(consumer, places)
+    extents.update((place.partition, Extent(start, start, 0)) for place, start in starts.items())
+    for record in records_to_end(consumer, starts, before=cut):
+        held = extents[record.partition]
+        extents[record.partition] = Extent(held.start, record.offset + 1, held.records + 1)
+        headers = tuple(record.headers)
+        yield Entry(record.partition, record.offset, record.timestamp, record.key, record.value, headers)
+
+
+def put_back(bootstrap: str, folder: Path, say: Say = lambda text: None) -> Manifest:
+    """Writes a backup's records into the topics, which have to be there and empty, with no service at work on them.
+
+    Raises BackupError, before anything is written unless the broker gives up on the way.
+    """
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    unknown = manifest.topics.keys() - {topic.name for topic in TOPICS}
+    if unknown:
+        raise BackupError(f"this version has no topic {', '.join(sorted(unknown))}")
+    with closing(KafkaAdminClient(bootstrap_servers=bootstrap, **client_options())) as admin:
+        with closing(reading_consumer(bootstrap, _CLIENT)) as consumer:
+            _check_empty(consumer, manifest)
+        _check_idle(admin)
+        stamped = [topic for topic in TOPICS if topic.config.get(_STAMP) == "LogAppendTime"]
+        names = [topic.name for topic in stamped if topic.name in manifest.topics]
+        # else the broker would put its own time on every record
+        _set_stamp(admin, names, "CreateTime")
+        try:
+            with closing(_producer(bootstrap)) as producer:
+                for name, topic in manifest.topics.items():
+                    if topic.records:
+                        _write(producer, name, read_entries(folder / topic.file))
+                        say(f"{name}: {topic.records:,} records")
+        finally:
+            _set_stamp(admin, names, "LogAppendTime")
+    return manifest
+
+
+def _check_empty(consumer: KafkaConsumer, manifest: Manifest) -> None:
+    for name, topic in manifest.topics.items():
+        there = consumer.partitions_for_topic(name) or set()
+        if there != set(topic.partitions):
+            raise BackupError(f"{name} has {len(there)} partitions, and {len(topic.partitions)} in the backup")
+        ends = consumer.end_offsets([TopicPartition(name, number) for number in there])
+        if any(ends.values()):
+            raise BackupError(f"{name} is not empty: a backup is restored into topics that were never written to")
+
+
+def _check_idle(admin: KafkaAdminClient) -> None:
+    groups = [group["group_id"] for group in admin.list_groups() if group["group_id"].startswith("samplewatch-")]
+    for name, group in (admin.describe_groups(groups) if groups else {}).items():
+        if group["members"]:
+            raise BackupError(f"services of {name} are at work; stop them first")
+
+
+def _set_stamp(admin: KafkaAdminClient, topics: list[str], value: str) -> None:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs={_STAMP: value}) for name in topics]
+    admin.alter_configs(resources)
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+    deadline = time.monotonic() + _SETTING_S
+    while any(
+        entries[_STAMP]["value"] != value
+        for entries in admin.describe_configs(asked, config_filter="all").get("topic", {}).values()
+    ):
+        if time.monotonic() > deadline:
+            raise BackupError(f"the broker does not set {_STAMP} to {value}")
+        time.sleep(0.1)
+    time.sleep(_SETTLE_S)
+
+
+def _write(producer: KafkaProducer, topic: str, entries: Iterator[Entry]) -> None:
+    sent: list[tuple[Entry, Any]] = []
+    for entry in entries:
+        future = producer.send(
+            topic,
+            entry.value,
+            entry.key,
+            list(entry.headers),
+            partition=entry.partition,
+            timestamp_ms=entry.timestamp,
+        )
+        sent.append((entry, future))
+        if len(sent) == _IN_FLIGHT:
+            _settle(producer, topic, sent)
+    _settle(producer, topic, sent)
+
+
+def _settle(producer: KafkaProducer, topic: str, sent: list[tuple[Entry, Any]]) -> None:
+    producer.flush()
+    for entry, future in sent:
+        if future.get(timeout=60).timestamp != entry.timestamp:
+            raise BackupError(f"the broker put another time on a record of {topic}; restore into a new Kafka")
+    sent.clear()
+
+
+def _producer(bootstrap: str) -> KafkaProducer:
+    return KafkaProducer(
+        bootstrap_servers=bootstrap,
+        client_id=_CLIENT,
+        acks="all",
+        linger_ms=20,
+        batch_size=512 * 1024,
+        compression_type="lz4",
+        max_request_size=MAX_MESSAGE_BYTES + 1024 * 1024,
+        allow_auto_create_topics=False,
+        **client_options(),
+    )
