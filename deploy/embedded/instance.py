@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from deploy.embedded.registry import registered
+from deploy.embedded.services import SERVICES
 from deploy.embedded.state import lock_held, read_state
 
 
@@ -100,8 +101,6 @@ def _from_environment() -> Instance | None:
     for running in map(load_instance, registered()):
         if running is not None and running.bootstrap == kafka:
             return running
-    urls = {
-        name: os.environ.get(f"SAMPLEWATCH_{name.upper()}_URL", "") for name in ("sampling", "lab_results", "alerts")
-    }
+    urls = {name: os.environ.get(f"SAMPLEWATCH_{name.upper()}_URL", "") for name in SERVICES}
     services = {name: ServiceInfo(None, url.rstrip("/")) for name, url in urls.items() if url}
     return Instance(None, kafka, redis, services)

@@ -24,6 +24,7 @@ class Kafka:
     """The broker of one directory: prepare it, run command(), ask ready()."""
 
     name = "kafka"
+    ports = (name, "kafka-controller")
 
     def __init__(self, directory: Path) -> None:
         self._home = directory / "kafka"
@@ -42,15 +43,22 @@ class Kafka:
         """Makes sure of the jars, settles the ports, writes the configuration and formats new storage."""
         self._classpath = classpath()
         self._home.mkdir(parents=True, exist_ok=True)
-        self._port = ports.get(self.name)
-        settings = server_properties(self._data, self._port, ports.get("kafka-controller"))
+        self._port, controller_port = map(ports.get, self.ports)
+        settings = self._settings(self._port, controller_port)
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         if not (self._data / "meta.properties").exists():
             self._format()
 
+    def _settings(self, port: int, controller_port: int) -> dict[str, object]:
+        return server_properties(self._data, port, controller_port)
+
+    def _format_options(self) -> list[str]:
+        """What the storage is formatted with besides, such as the users that a broker with SASL needs at once."""
+        return []
+
     def _format(self) -> None:
         tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", _cluster_id()]
-        argv = [*self._java("-Xmx64m"), *tool, "-c", str(self._properties)]
+        argv = [*self._java("-Xmx64m"), *tool, "-c", str(self._properties), *self._format_options()]
         if spawn(self.name, argv, logs=self._logs).wait(timeout=60) != 0:
             raise KafkaStorageError(f"cannot format {self._data}")
 

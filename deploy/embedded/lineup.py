@@ -16,6 +16,7 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.ports import Ports
 from deploy.embedded.process import spawn, stop
 from deploy.embedded.redis import Redis
+from deploy.embedded.services import MODULES
 
 #: A service that is stopped finishes its batch; one that takes longer hangs, and loses nothing by being killed.
 _SERVICE_STOP_S = 15.0
@@ -92,27 +93,33 @@ class Lineup:
 
     def _start_backends(self) -> None:
         started = time.monotonic()
-        pending: list[Kafka | Redis] = []
-        for backend in (self._redis, self._kafka):
-            if backend is None or self._runs(backend.name):
-                continue
-            with _blame(backend.name):
-                backend.prepare(self._ports)
-                self._spawn(backend.name, backend.command())
-            pending.append(backend)
+        pending = [backend for backend in (self._redis, self._kafka) if backend and not self._runs(backend.name)]
+        for backend in pending:
+            self._start_backend(backend)
             self._topics_made &= backend is not self._kafka
-        self._bootstrap = self._kafka.address if self._kafka else self._bootstrap
-        self._redis_url = self._redis.address if self._redis else self._redis_url
-        self._changed()
         while pending:
+            for backend in pending:
+                if not self._runs(backend.name):
+                    self._start_elsewhere(backend)
             for backend in [each for each in pending if each.ready()]:
                 pending.remove(backend)
                 self._steps[backend.name] = time.monotonic() - started
                 self._changed()
-            for backend in pending:
-                if not self._runs(backend.name):
-                    raise ComponentError(backend.name, f"ended with exit status {self.ended()[backend.name]}")
             self._pause(0.05)
+
+    def _start_backend(self, backend: Kafka | Redis) -> None:
+        with _blame(backend.name):
+            backend.prepare(self._ports)
+            self._spawn(backend.name, backend.command())
+        self._bootstrap = self._kafka.address if self._kafka else self._bootstrap
+        self._redis_url = self._redis.address if self._redis else self._redis_url
+        self._changed()
+
+    def _start_elsewhere(self, backend: Kafka | Redis) -> None:
+        """Starts once more what ended because its port was taken after it was chosen; raises if that was not why."""
+        if not self._ports.lost(backend.ports):
+            raise ComponentError(backend.name, f"ended with exit status {self.ended()[backend.name]}")
+        self._start_backend(backend)
 
     def _make_topics(self) -> None:
         if self._topics_made:
@@ -168,7 +175,7 @@ class Lineup:
                 "SAMPLEWATCH_HTTP_PORT": str(port),
                 "SAMPLEWATCH_DATA_DIR": str(self._dir / "faust" / name),
             }
-            self._spawn(name, [sys.executable, "-m", f"services.{name}"], env)
+            self._spawn(name, [sys.executable, "-m", MODULES.get(name, f"services.{name}")], env)
 
     def _spawn(self, name: str, argv: Sequence[str], env: dict[str, str] | None = None) -> None:
         # The lock goes with them: the directory is in use until the last of them has ended.

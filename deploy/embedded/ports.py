@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from deploy.embedded.state import write_json
@@ -32,6 +33,10 @@ class Ports:
             self._known[name] = port
             write_json(self._file, self._known)
         return port
+
+    def lost(self, names: Iterable[str]) -> bool:
+        """Whether somebody listens on a port of these names, none of which is at work."""
+        return any(name in self._known and not _is_free(self._known[name]) for name in names)
 
 
 def _candidates() -> list[int]:

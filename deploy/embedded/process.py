@@ -45,7 +45,7 @@ def spawn(
             env=env,
             pass_fds=keep_fds,
             start_new_session=True,
-            # Between fork and exec it makes two system calls and takes no lock, so other threads cannot block it.
+            # Between fork and exec it makes three system calls and takes no lock, so other threads cannot block it.
             preexec_fn=_die_with(os.getpid()) if die_with_parent and _LIBC is not None else None,  # noqa: PLW1509
         )
 
@@ -56,6 +56,9 @@ def _die_with(parent: int) -> Callable[[], None]:
     def ask_kernel() -> None:
         assert _LIBC is not None
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            # else broker, Redis and services cut each other short with every message, where cores are few
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         # The parent may have died before the request took effect; then no signal will ever come.
         if os.getppid() != parent:
             os._exit(1)

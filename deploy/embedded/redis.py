@@ -33,6 +33,7 @@ class Redis:
     """The server of one directory: prepare it, run command(), ask ready()."""
 
     name = "redis"
+    ports = (name,)
 
     def __init__(self, directory: Path) -> None:
         self._data = directory / "redis"

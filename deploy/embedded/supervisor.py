@@ -21,9 +21,9 @@ from pathlib import Path
 
 from deploy.embedded import registry
 from deploy.embedded.lineup import ComponentError, Lineup
+from deploy.embedded.services import SERVICES
 from deploy.embedded.state import AlreadyRunningError, acquire_lock, release_lock, state_path, write_json
 
-SERVICES = ("sampling", "lab_results", "alerts")
 #: The exit status that says that another supervisor has the directory.
 EXIT_ALREADY_RUNNING = 75
 
@@ -48,14 +48,15 @@ class Supervisor:
     def run(self) -> None:
         """Works until told to stop, or until the parent, if one was given, is gone."""
         self._listen_to_signals()
+        told = self._lineup.ended()
         try:
             while True:
                 if self._start_wanted:
                     self._start_wanted = False
                     self._start_missing()
-                before = self._lineup.ended()
                 self._pause(1.0)
-                if self._lineup.ended() != before:
+                if (ended := self._lineup.ended()) != told:
+                    told = ended  # as it was before it is written: what ends meanwhile is told the next time
                     self._write_state()
         except _StopRequested:
             pass
