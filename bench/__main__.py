@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python -m bench [throughput|latency|rebuild|memory|peers ...] [--quick]`."""
+"""Runs the benchmarks: `python -m bench [throughput|latency|rebuild|memory|query|alerts|peers ...] [--quick]`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,22 @@ from typing import Any
 
 import psutil
 
-from bench import latency, memory, peers, rebuild, throughput
+from bench import alerts, latency, memory, peers, query, rebuild, throughput
 from bench.options import QUICK, Options
 from bench.rig import rig
 from deploy.embedded.jars import KAFKA_VERSION
 
-BENCHMARKS = {"throughput": throughput, "peers": peers, "latency": latency, "rebuild": rebuild, "memory": memory}
+BENCHMARKS = {
+    "throughput": throughput,
+    "peers": peers,
+    "latency": latency,
+    "rebuild": rebuild,
+    "memory": memory,
+    "query": query,
+    "alerts": alerts,
+}
 #: Those of a group share a broker, since their numbers are compared.
-GROUPS = (("throughput", "peers"), ("latency",), ("rebuild",), ("memory",))
+GROUPS = (("throughput", "peers"), ("latency",), ("rebuild",), ("memory",), ("query",), ("alerts",))
 _RESULTS = Path(__file__).with_name("results") / "latest.json"
 
 

@@ -14,21 +14,20 @@ from bench.feed import COUNTRY, PEERS, Feeder, Variety, results, sample_id, samp
 from bench.observe import STAGES, Observer
 from bench.options import Options
 from bench.rig import Rig
-from schemas.topics import ALERT_EVENTS, LAB_RESULTS, SAMPLING_EVENTS
+from schemas.topics import ALERT_EVENTS, LAB_RESULTS, SAMPLING_EVENTS, VERDICTS
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
 
-_PER_SECOND = 1000
 #: Not counted: the first events find cold caches.
 _WARM_UP_S = 3
 _LAST_ALERT_S = 20.0
 
 
-class _AlertHead(msgspec.Struct):
+class _Head(msgspec.Struct):
     sample_id: str
 
 
-_decode = msgspec.json.Decoder(_AlertHead).decode
+_decode = msgspec.json.Decoder(_Head).decode
 #: The moment of each sample's send, acknowledgement or alert, on this process's clock.
 Moments = dict[str, float]
 
@@ -36,7 +35,8 @@ Moments = dict[str, float]
 async def run(rig: Rig, options: Options, _found: dict[str, Any]) -> dict[str, Any]:
     """On the peers' cells, and on those of a country and a year."""
     found: dict[str, Any] = {}
-    total, first = (_WARM_UP_S + options.latency_seconds) * _PER_SECOND, 0
+    rate = options.latency_rate
+    total, first = (_WARM_UP_S + options.latency_seconds) * rate, 0
     for name in STAGES:
         rig.start(name)
     async with Observer(rig) as observer, Feeder(rig.bootstrap) as feeder:
@@ -44,17 +44,17 @@ async def run(rig: Rig, options: Options, _found: dict[str, Any]) -> dict[str, A
             numbers = range(first, first + total)
             await feeder.write(SAMPLING_EVENTS.name, samplings(numbers, variety))
             await observer.settle(*STAGES)
-            found[name] = await _case(rig, numbers, variety)
+            found[name] = await _case(rig, numbers, variety, rate)
             await observer.settle(*STAGES)
             first = numbers.stop
     rig.stop_services()
     return found
 
 
-async def _case(rig: Rig, numbers: range, variety: Variety) -> dict[str, Any]:
+async def _case(rig: Rig, numbers: range, variety: Variety, rate: int) -> dict[str, Any]:
     """Sends at an even pace, and reads the alerts in the same process, so that one clock measures both ends."""
-    sent, acknowledged, alerted = await _measure(rig, numbers, variety)
-    counted = [sample_id(number) for number in numbers[_WARM_UP_S * _PER_SECOND :]]
+    sent, acknowledged, concluded, alerted = await _measure(rig, numbers, variety, rate)
+    counted = [sample_id(number) for number in numbers[_WARM_UP_S * rate :]]
     reached = [name for name in counted if name in alerted and name in acknowledged]
     spread = max(sent[name] for name in counted) - min(sent[name] for name in counted)
     return {
@@ -62,22 +62,24 @@ async def _case(rig: Rig, numbers: range, variety: Variety) -> dict[str, Any]:
         "without_alert": len(counted) - len(reached),
         "events_per_second": round((len(counted) - 1) / spread, 1),
         "acknowledged_to_alert_ms": _percentiles([alerted[name] - acknowledged[name] for name in reached]),
+        "acknowledged_to_verdict_ms": _percentiles([concluded[name] - acknowledged[name] for name in reached]),
         "sent_to_alert_ms": _percentiles([alerted[name] - sent[name] for name in reached]),
         "sent_to_acknowledged_ms": _percentiles([acknowledged[name] - sent[name] for name in reached]),
     }
 
 
-async def _measure(rig: Rig, numbers: range, variety: Variety) -> tuple[Moments, Moments, Moments]:
-    alerted: Moments = {}
+async def _measure(rig: Rig, numbers: range, variety: Variety, rate: int) -> tuple[Moments, Moments, Moments, Moments]:
+    found: dict[str, Moments] = {VERDICTS.name: {}, ALERT_EVENTS.name: {}}
+    alerted = found[ALERT_EVENTS.name]
     producer = AIOKafkaProducer(bootstrap_servers=rig.bootstrap, acks="all")
     consumer = AIOKafkaConsumer(bootstrap_servers=rig.bootstrap)
     await producer.start()
     await consumer.start()
     try:
-        consumer.assign([TopicPartition(ALERT_EVENTS.name, number) for number in range(PARTITIONS)])
+        consumer.assign([TopicPartition(topic, number) for topic in found for number in range(PARTITIONS)])
         await consumer.seek_to_end()
-        reading = asyncio.create_task(_read(consumer, alerted))
-        sent, acknowledged = await _send(producer, numbers, variety)
+        reading = asyncio.create_task(_read(consumer, found))
+        sent, acknowledged = await _send(producer, numbers, variety, rate)
         deadline = time.monotonic() + _LAST_ALERT_S
         while len(alerted) < len(numbers) and time.monotonic() < deadline and not reading.done():
             await asyncio.sleep(0.1)
@@ -86,25 +88,25 @@ async def _measure(rig: Rig, numbers: range, variety: Variety) -> tuple[Moments,
     finally:
         await consumer.stop()
         await producer.stop()
-    return sent, acknowledged, alerted
+    return sent, acknowledged, found[VERDICTS.name], alerted
 
 
-async def _read(consumer: AIOKafkaConsumer, alerted: Moments) -> None:
+async def _read(consumer: AIOKafkaConsumer, found: dict[str, Moments]) -> None:
     while True:
         batches = await consumer.getmany(timeout_ms=1000)
         now = time.perf_counter()
-        for records in batches.values():
+        for place, records in batches.items():
             for record in records:
-                alerted.setdefault(_decode(record.value).sample_id, now)
+                found[place.topic].setdefault(_decode(record.value).sample_id, now)
 
 
-async def _send(producer: AIOKafkaProducer, numbers: range, variety: Variety) -> tuple[Moments, Moments]:
+async def _send(producer: AIOKafkaProducer, numbers: range, variety: Variety, rate: int) -> tuple[Moments, Moments]:
     sent: Moments = {}
     acknowledged: Moments = {}
     started = time.perf_counter()
     pending = []
     for number, (key, value) in zip(numbers, results(numbers, variety, fail_ratio=1.0), strict=True):
-        if (wait := started + (number - numbers.start) / _PER_SECOND - time.perf_counter()) > 0:
+        if (wait := started + (number - numbers.start) / rate - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
         name = sample_id(number)
         sent[name] = time.perf_counter()
@@ -125,7 +127,7 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
 
 def table(found: dict[str, Any]) -> list[tuple[str, str]]:
     """The lines of the printed table."""
-    names = ("acknowledged_to_alert_ms", "sent_to_alert_ms", "sent_to_acknowledged_ms")
+    names = ("acknowledged_to_alert_ms", "acknowledged_to_verdict_ms", "sent_to_alert_ms", "sent_to_acknowledged_ms")
     lines = []
     for cells, case in found.items():
         if isinstance(case, dict):

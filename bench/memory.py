@@ -16,6 +16,7 @@ from bench.observe import STAGES, Observer
 from bench.options import Options
 from bench.rig import Rig
 from schemas.topics import LAB_RESULTS, SAMPLING_EVENTS
+from services.runtime.packed_counts import KINDS, arrays_of
 
 #: Samples a second under load, each with its result.
 _PER_SECOND = 250
@@ -42,7 +43,7 @@ async def run(rig: Rig, options: Options, _found: dict[str, Any]) -> dict[str, A
 
 
 async def _weigh(observer: Observer, samples: int) -> dict[str, Any]:
-    """Bytes by kind of key. Keys are ``sw:{stage:partition}:kind…``; counts of a cell lie under its index's key."""
+    """Bytes by kind of key. Keys are ``sw:{stage:partition}:kind…``; the cells of a group are one hash."""
     sizes: dict[str, int] = defaultdict(int)
     part_days, days, parts = 0, set(), 0
     async for keys in _pages(observer):
@@ -50,32 +51,30 @@ async def _weigh(observer: Observer, samples: int) -> dict[str, Any]:
         names = [key.decode() for key in keys]
         for name, weight in zip(names, weights, strict=True):
             sizes[_kind(name)] += weight or 0
-        counts = [name for name in names if _is_count(name)]
-        for name, fields in zip(counts, await _ask(observer, [("HKEYS", name) for name in counts]), strict=True):
-            cell, of_part = name.partition("}")[2], {int(field[:-1]) for field in fields}
-            parts += 1
-            part_days += len(of_part)
-            days |= {(cell, day) for day in of_part}
-    cells = sum(size for kind, size in sizes.items() if kind.startswith("lab:cells"))
-    by_sample = sum(size for kind, size in sizes.items() if not kind.startswith(("lab:cells", "rates:")))
+        counts = [name for name in names if ":counts:" in name]
+        for name, fields in zip(counts, await _ask(observer, [("HGETALL", name) for name in counts]), strict=True):
+            group = name.partition("}")[2]
+            for value, packed in fields.items():
+                of_part = set((arrays_of(packed)[0] // KINDS).tolist())
+                parts += 1
+                part_days += len(of_part)
+                days |= {(group, value, day) for day in of_part}
+    cells = sizes["lab:counts"]
+    by_sample = sum(size for kind, size in sizes.items() if not kind.startswith(("lab:counts", "rates:")))
     return {
         "bytes_per_sample": round(by_sample / samples, 1),
         "bytes_per_sample_by_kind": {kind: round(size / samples, 1) for kind, size in sorted(sizes.items())},
         "cell_days": len(days),
         "bytes_per_cell_day": round(cells / max(1, len(days)), 1),
         "bytes_per_cell_day_of_a_partition": round(cells / max(1, part_days), 1),
-        "days_per_count_key": round(part_days / max(1, parts), 2),
+        "days_per_part": round(part_days / max(1, parts), 2),
     }
-
-
-def _is_count(name: str) -> bool:
-    return ":cells:" in name and name.count("|") == 2 and ":" in name.rpartition("|")[2]
 
 
 def _kind(name: str) -> str:
     stage, _, rest = name.removeprefix("sw:{").partition(":")
     kind = rest.partition("}:")[2].split(":")[0]
-    return f"{stage}:{kind}" + ("" if kind != "cells" else " counts" if _is_count(name) else " index")
+    return f"{stage}:{kind}"
 
 
 async def _pages(observer: Observer) -> Any:
