@@ -11,10 +11,11 @@ from typing import Any
 from testcontainers.core.container import DockerContainer
 
 from deploy.embedded.kafka import answers, server_properties
+from tests.ports import free_port
+from tests.system import WAIT_S
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 REDIS_IMAGE = "redis:7"
-_START_S = 60.0
 _CONTROLLER_PORT = 19093
 
 
@@ -23,7 +24,7 @@ def why_no_engine() -> str | None:
     import docker
 
     try:
-        docker.from_env(timeout=5).ping()
+        docker.from_env(timeout=30).ping()
     except Exception as error:  # of whatever library the client uses for its transport
         return f"no Docker engine answers: {error}"
     return None
@@ -38,7 +39,7 @@ class FixedPortContainer(DockerContainer):
         local = self.host in ("localhost", "127.0.0.1")
         if local:
             self.host = "127.0.0.1"  # a name that may also mean ::1, where nothing is published
-        self.port = _free_port()
+        self.port = free_port()
         self._address: Any = ("127.0.0.1", self.port) if local else self.port
 
     def publish(self, port: int) -> None:
@@ -52,7 +53,7 @@ class FixedPortContainer(DockerContainer):
 
     def await_ready(self, ready: Callable[[], bool]) -> None:
         """Waits until the server inside answers; says what it logged where it does not."""
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + WAIT_S
         container = self.get_wrapped_container()
         while not ready():
             container.reload()
@@ -109,10 +110,3 @@ class RedisContainer(FixedPortContainer):
                 return connection.recv(16).startswith(b"+PONG")
         except OSError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port

@@ -19,9 +19,11 @@ from deploy.embedded.process import spawn, stop
 from deploy.embedded.redis import Redis as Server
 from services.runtime.ledger import Ledger, Standing
 from services.runtime.messages import Message
+from services.runtime.packed_counts import add_packed
 from services.runtime.shard import Batch, RolledBack, Shard
-from services.runtime.stage import Changes, Record, state_key
+from services.runtime.stage import Changes, Record, Replay, state_key
 from tests.memory import FakeRecord
+from tests.system import WAIT_S
 
 TOPICS = ("a", "b")
 #: The steps of services/runtime/shard.py between which a worker may end, and those by which it takes over.
@@ -38,7 +40,7 @@ def redis_server(directory: Path) -> Iterator[str]:
     server.prepare(Ports(directory))
     process = spawn("redis", server.command(), logs=directory)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + WAIT_S
         while not server.ready():
             assert process.poll() is None and time.monotonic() < deadline, "no Redis server"
             time.sleep(0.02)
@@ -48,10 +50,16 @@ def redis_server(directory: Path) -> Iterator[str]:
 
 
 class CountingStage:
-    """Counts the records of each key in two ways, by a read total and by an increment, and tells of each record."""
+    """Counts the records of each key in two ways, by a read total and by an increment, and tells of each record.
+
+    The record at offset n of `a` sets a timer, for the moment n; that at offset n of `b` removes it. Timers fire at the
+    second go: the first only moves them. Each time they are counted.
+    """
 
     name = "count"
     topics = TOPICS
+    replay = Replay.ANY
+    pause_seconds = 0.0
 
     def __init__(self, reach: Callable[[str], Awaitable[None]]) -> None:
         self._reach = reach
@@ -71,13 +79,32 @@ class CountingStage:
             key = record.key or b""
             totals[key] += 1
             counts = changes.add[state_key(self.name, partition, "cells")][key.decode()]
-            counts[record.topic] += 1
-            counts["never"] += 0
+            counts[TOPICS.index(record.topic)] += 1
+            counts[7] += 0
             place = f"{record.topic}:{record.offset}".encode()
             changes.messages.append(Message("out", 0, key, place, (("version", b"%d" % version),)))
+            changes.timers[f"{record.offset}"] = record.offset if record.topic == "a" else None
         changes.put[state_key(self.name, partition, "totals")].update(
             {key: b"%d" % total for key, total in totals.items()}
         )
+        return changes
+
+    async def load_due(self, redis: Redis, partition: int, members: Sequence[str]) -> dict[bytes, int]:
+        fired: dict[int, int] = {}
+        add_packed(await redis.hget(state_key(self.name, partition, "cells"), "fired"), fired)  # type: ignore[misc, arg-type]
+        await self._reach("load")
+        return {member.encode(): fired.get(int(member), 0) for member in members}
+
+    def fold_due(
+        self, state: dict[bytes, int], partition: int, members: Sequence[str], now: int, version: int
+    ) -> Changes:
+        changes = Changes()
+        for member in members:
+            times = state[member.encode()] + 1
+            changes.add[state_key(self.name, partition, "cells")]["fired"][int(member)] += 1
+            changes.timers[member] = None if times == 2 else now + 1
+            place = f"fired:{member}:{times}".encode()
+            changes.messages.append(Message("out", 0, b"", place, (("version", b"%d" % version),)))
         return changes
 
     def forget(self, partition: int) -> None:
@@ -145,9 +172,9 @@ class StoppableLedger(Ledger):
             yield entry
         await self._steps.reach("drain")
 
-    async def trim(self, partition: int, name: Any) -> None:
+    async def trim(self, partition: int, *names: str) -> None:
         await self._steps.reach("trim")
-        await super().trim(partition, name)
+        await super().trim(partition, *names)
         await self._steps.reach("trimmed")
 
 
@@ -181,8 +208,8 @@ class Worker:
         await self._persist(self.shard.open, again=self.shard.open)
         self._read_from(self.shard.positions)
 
-    async def take(self, topic: str, count: int) -> None:
-        """Fetches up to `count` offsets and applies them, as services/runtime/engine.py does."""
+    async def take(self, topic: str, count: int, *, more: bool = False) -> None:
+        """Fetches up to `count` offsets and applies them, as services/runtime/engine.py does; `more`: others wait."""
         assert self.reads is not None
         start = self.reads[topic]
         keys = self._log[topic][start : start + count]
@@ -190,16 +217,30 @@ class Worker:
         batch = Batch(topic, 0, start, start + len(keys), records)
         try:
             await self._persist(lambda: self.shard.apply(batch), again=self.shard.reopen)
+            if not more:
+                await self._persist(self.shard.tidy, again=self.shard.reopen)
         except RolledBack as back:
             self.rollbacks += 1
             self._read_from(back.positions)
         else:
             self.reads[topic] = batch.end
 
+    async def fire(self, now: int) -> None:
+        """Applies the timers that are due, as services/runtime/engine.py does."""
+
+        async def apply() -> None:
+            if not await self.shard.apply_due(now):
+                await self.shard.tidy()
+
+        await self._noticing(apply, again=self.shard.reopen)
+
     async def check(self) -> None:
         """Looks whether Redis went back in time."""
+        await self._noticing(self.shard.check, again=self.shard.check)
+
+    async def _noticing(self, action: Callable[[], Awaitable[Any]], again: Callable[[], Awaitable[Any]]) -> None:
         try:
-            await self._persist(self.shard.check, again=self.shard.check)
+            await self._persist(action, again)
         except RolledBack as back:
             self.rollbacks += 1
             self._read_from(back.positions)

@@ -63,6 +63,7 @@ samples_received = st.builds(
     sampling.SampleReceived, **_event, sample_id=identifiers, lab_id=identifiers, received_at=times
 )
 samples_voided = st.builds(sampling.SampleVoided, **_event, sample_id=identifiers, voided_at=times, reason=texts)
+samples_redacted = st.builds(sampling.SampleRedacted, **_event, sample_id=identifiers, by=identifiers, at=times)
 samples = st.builds(
     sampling.Sample,
     **_description,
@@ -133,8 +134,13 @@ results_withdrawn = st.builds(
 )
 
 _command = {**_event, "alert_id": identifiers, "by": identifiers, "at": times}
-acknowledgements = st.builds(alerts.Acknowledge, **_command, note=optional(texts))
+acknowledgements = st.builds(alerts.Acknowledge, **_command, note=optional(texts), expires_at=optional(times))
 assignments = st.builds(alerts.Assign, **_command, assignee=identifiers, note=optional(texts))
-actions = st.builds(alerts.Act, **_command, action=texts)
+actions = st.builds(alerts.Act, **_command, action=texts, step=optional(words(alerts.Step)))
+verifications = st.builds(alerts.Verify, **_command, finding=texts)
 closures = st.builds(alerts.Close, **_command, reason=texts)
 silences = st.builds(alerts.Silence, **_command, until=times, reason=texts)
+alert_redactions = st.builds(alerts.Redact, **_command)
+notifications = st.builds(
+    alerts.Notified, **_command, sequence=st.integers(1, 99), receiver=identifiers, channel=identifiers
+)

@@ -9,22 +9,23 @@ from typing import Any
 from redis import Redis
 
 from schemas.topics import RATES, RECEIPTS, VERDICTS
+from services.lab_results.counts_store import value_of
 from services.lab_results.cuts import CUT_NAMES
+from services.runtime.packed_counts import add_packed
 from tests.system import System
 
 #: When the broker took something in, and when something was computed, is another time in each run.
-_TIMES = ("raised_at", "changed_at")
+_TIMES = ("raised_at", "changed_at", "notified_at", "ack_by", "act_near_at", "act_by", "ack_expires_at")
 Outcome = dict[str, Any]
 
 
-def raw_counts(system: System) -> dict[str, dict[str, int]]:
-    """Each partition's part of each cell, as it lies in Redis, less the zeros."""
+def raw_counts(system: System) -> dict[str, dict[int, int]]:
+    """Each partition's part of each cell, by the codes of the counts."""
     with Redis.from_url(system.redis) as redis:
-        found = {}
-        for key in redis.scan_iter("sw:{lab:*}:cells:*", count=10_000, _type="HASH"):
-            counts = {day.decode(): int(count) for day, count in redis.hgetall(key).items() if int(count)}
-            if counts:
-                found[key.decode()] = counts
+        found: dict[str, dict[int, int]] = {}
+        for key in redis.scan_iter("sw:{lab:*}:counts:*", count=10_000, _type="HASH"):
+            for value, packed in redis.hgetall(key).items():
+                add_packed(packed, found.setdefault(f"{key.decode()}|{value_of(value)}", {}))
         return found
 
 

@@ -19,11 +19,11 @@ from deploy.embedded.process import is_alive, spawn, stop
 from deploy.embedded.state import read_state
 from services.cli.readiness import is_ready
 from tests.chaos.schedule import Schedule, send
-from tests.system import SERVICES, System
+from tests.system import SERVICES, WAIT_S, System
 
 Disturb = Callable[[System], None]
 
-_SETTLE_S = 120.0
+_SETTLE_S = 2 * WAIT_S
 
 
 def nothing(_system: System) -> None:
@@ -45,7 +45,7 @@ def run(
             sending = pool.submit(send, system, step, pause if what is not nothing else 0.0)
             what(system)
             bring_up(system)
-            sending.result(120)
+            sending.result(2 * WAIT_S)
         settle(system)
 
 
@@ -71,7 +71,7 @@ def settle(system: System) -> None:
     while True:
         bring_up(system)
         try:
-            system.wait_idle(60)
+            system.wait_idle()
         except Exception:
             if not ended(system) or time.monotonic() > deadline:
                 raise
@@ -82,7 +82,7 @@ def settle(system: System) -> None:
 
 def wait_ready(system: System) -> None:
     """Waits until every service says that it is ready."""
-    system.eventually(lambda: all(is_ready(one.http) for one in system.services.values()), "all are ready", 60)
+    system.eventually(lambda: all(is_ready(one.http) for one in system.services.values()), "all are ready")
 
 
 # disturbances
@@ -98,7 +98,7 @@ def kill(*names: str, after: float = 0.0) -> Disturb:
             if pid is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                system.eventually(lambda pid=pid: not is_alive(pid), f"{name} is gone", 10)
+                system.eventually(lambda pid=pid: not is_alive(pid), f"{name} is gone")
 
     return strike
 
@@ -145,7 +145,7 @@ def wipe(system: System) -> None:
     with Redis.from_url(system.redis) as redis:
         redis.flushall()
     for name in SERVICES:
-        system.eventually(lambda name=name: rollbacks(system, name) > before[name], f"{name} has noticed", 30)
+        system.eventually(lambda name=name: rollbacks(system, name) > before[name], f"{name} has noticed")
     wait_ready(system)
 
 
@@ -169,7 +169,7 @@ def second(system: System, name: str, directory: Path) -> Iterator[int]:
     }
     worker = spawn(f"second-{name}", [sys.executable, "-m", f"services.{name}"], logs=directory, env=env)
     try:
-        system.eventually(lambda: is_ready(f"http://127.0.0.1:{port}"), f"the second {name} is ready", 40)
+        system.eventually(lambda: is_ready(f"http://127.0.0.1:{port}"), f"the second {name} is ready")
         yield worker.pid
     finally:
         if worker.poll() is None:

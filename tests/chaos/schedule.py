@@ -18,12 +18,11 @@ from kafka.errors import KafkaError
 from services.cli.simulate_commands import outgoing
 from services.simulate.simulate import SimulatedEvent, simulate
 from tests.events import binary, order
-from tests.system import Raw, System
+from tests.system import WAIT_S, Raw, System
 
 Step = list[Raw]
 
 _CHUNK = 100
-_SEND_S = 90.0
 
 
 class Schedule:
@@ -70,7 +69,7 @@ def _raw(event: SimulatedEvent) -> Raw:
 def send(system: System, step: Step, pause: float = 0.0) -> None:
     """Sends the step in its order, whatever happens to the broker meanwhile: what may not have come is sent again."""
     for start in range(0, len(step), _CHUNK):
-        deadline = time.monotonic() + _SEND_S
+        deadline = time.monotonic() + WAIT_S
         while True:
             try:
                 system.produce(step[start : start + _CHUNK])

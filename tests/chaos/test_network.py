@@ -17,12 +17,10 @@ from tests.chaos.outcome import Outcome, assert_equal, outcome
 from tests.chaos.proxy import Proxy
 from tests.chaos.runs import Disturb, run, settle
 from tests.chaos.schedule import Schedule
-from tests.system import System
+from tests.system import WAIT_S, System
 
 SESSION_S = 3.0
 CUT_S = 6.0
-
-pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -37,7 +35,7 @@ def proxies(tmp_path: Path) -> Iterator[dict[str, Proxy]]:
             advertise(tmp_path / "kafka" / "server.properties", proxies["kafka"].port)
         children.append(spawn(backend.name, backend.command(), logs=tmp_path))
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + WAIT_S
         while not (kafka.ready() and redis.ready()):
             assert time.monotonic() < deadline, "Kafka and Redis do not start"
             time.sleep(0.05)

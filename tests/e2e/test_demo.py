@@ -20,9 +20,9 @@ from deploy.embedded.state import lock_held
 from services.cli.demo_checks import checks
 from services.cli.demo_input import LABORATORY_DATA, Truth
 from services.cli.demo_watch import Receipt, Standing, Watch
-from tests.system import COMMAND
+from tests.ports import choose_ports
+from tests.system import COMMAND, SERVICES, WAIT_S
 
-pytestmark = pytest.mark.timeout(240)
 _SAMPLES = 300
 
 
@@ -56,9 +56,8 @@ def all_ok(summary: dict[str, Any]) -> bool:
 
 def test_demo_sums_up_compares_and_stops_everything(tmp_path: Path, env: dict[str, str]) -> None:
     directory = tmp_path / "demo"
-    directory.mkdir()
-    (directory / "ports.json").write_text("{}")  # an earlier demo was there
-    done = subprocess.run(demo(directory), env=env, capture_output=True, text=True, timeout=200, check=False)
+    choose_ports(directory, *SERVICES)  # as if an earlier demo had been there
+    done = subprocess.run(demo(directory), env=env, capture_output=True, text=True, timeout=2 * WAIT_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every count is as the ground truth says" in done.stdout
     assert "to look further:" in done.stdout
@@ -79,17 +78,18 @@ def test_demo_sums_up_compares_and_stops_everything(tmp_path: Path, env: dict[st
 
 def test_kept_demo_runs_until_it_is_told_to_stop(tmp_path: Path, env: dict[str, str]) -> None:
     directory, out = tmp_path / "demo", tmp_path / "kept.log"
+    choose_ports(directory, *SERVICES)
     kept = spawn("kept", demo(directory, "--keep"), logs=tmp_path, env=env)
     try:
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + 2 * WAIT_S
         while "everything runs" not in out.read_text():
             assert kept.poll() is None and time.monotonic() < deadline, out.read_text()
             time.sleep(0.2)
         assert lock_held(directory)
-        again = subprocess.run(demo(directory), env=env, capture_output=True, text=True, timeout=60, check=False)
+        again = subprocess.run(demo(directory), env=env, capture_output=True, text=True, timeout=WAIT_S, check=False)
         assert again.returncode != 0 and "is running" in again.stderr
         kept.send_signal(signal.SIGTERM)
-        assert kept.wait(60) == 0, out.read_text()
+        assert kept.wait(WAIT_S) == 0, out.read_text()
     finally:
         kept.kill()
         kept.wait()
@@ -99,7 +99,7 @@ def test_kept_demo_runs_until_it_is_told_to_stop(tmp_path: Path, env: dict[str, 
 
 def test_demo_removes_no_directory_that_holds_anything_else(tmp_path: Path, env: dict[str, str]) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    done = subprocess.run(demo(tmp_path), env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(demo(tmp_path), env=env, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode != 0 and "holds mine.txt" in done.stderr
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
@@ -118,7 +118,7 @@ def one_failed_sample(**wrong: Any) -> list[str]:
     def ask(service: str, _path: str, parameters: dict[str, Any]) -> Any:
         if service == "alerts":
             return [{"state": "raised"}, {"state": "cancelled"}]
-        return [{**row, "cell": parameters.get("cell", "621002")}]
+        return {"rates": [{**row, "cell": parameters.get("cell", "621002")}]}
 
     counts = {("food", "supervision"): Counter(fail=1)}
     told: dict[str, Any] = {

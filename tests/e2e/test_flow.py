@@ -6,6 +6,7 @@ Every test names samples, sources and laboratories of its own, so that a laborat
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -126,6 +127,18 @@ def test_from_sample_and_result_to_verdict_receipt_rate_and_alert(system: System
     assert concluded["event"] == failed | {"type": "Verdict", "event_id": headers["ce_id"].decode()}
     [stands] = system.messages(SAMPLES.name, bad)
     assert stands["revision"] == 1
+
+
+def test_a_verdict_and_its_alert_carry_the_trace_of_the_result(embedded_system: System) -> None:
+    name, source, trace = unique(), unique("/lims"), b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    publish(embedded_system, binary(sample_taken(name), source))
+    sent = binary(result(name, unique("lab"), FAILED_ITEM), source)
+    publish(embedded_system, replace(sent, headers=[*sent.headers, ("traceparent", trace)]))
+    [verdict_record] = embedded_system.records(VERDICTS.name, name)
+    [alert] = embedded_system.alerts(sample_id=name)
+    [alert_record] = embedded_system.records(ALERT_EVENTS.name, alert["alert_id"])
+    for record in (verdict_record, alert_record):
+        assert dict(record.headers)["ce_traceparent"] == trace
 
 
 def test_a_sample_nobody_knows_is_not_found(embedded_system: System) -> None:
@@ -430,7 +443,7 @@ def test_pages_that_every_service_has(system: System, service: str) -> None:
         for name, _, value in (line.rpartition(" ") for line in metrics.splitlines() if not line.startswith("#"))
     }
     assert values["samplewatch_ready"] == 1
-    stage = {"lab_results": "lab"}.get(service, service)
+    stage = {"lab_results": "lab", "hotspots": "hotspot_cells"}.get(service, service)
     assert values[f'samplewatch_assigned_partitions{{stage="{stage}"}}'] == 12
     system.get(service, "/no-such-page", status=404)
 
@@ -459,5 +472,5 @@ def test_receipts_are_counted_by_outcome(embedded_system: System) -> None:
 )
 def test_a_wrong_parameter_is_named(embedded_system: System, service: str, path: str, parameter: str) -> None:
     answer = embedded_system.get(service, path, status=400)
-    assert answer["parameter"] == parameter
-    assert answer["error"]
+    assert (answer["parameter"], answer["status"]) == (parameter, 400)
+    assert answer["detail"].startswith(parameter)

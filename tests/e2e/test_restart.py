@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,11 +12,18 @@ import pytest
 from deploy.embedded.process import is_alive
 from schemas.topics import RECEIPTS, VERDICTS
 from tests.events import FAILED_ITEM, binary, result, sample_taken
-from tests.system import SERVICES, Raw, System, unique
+from tests.system import SERVICES, WAIT_S, Raw, System, embedded, unique
 
 SAMPLES = 4_000
 #: Every tenth fails.
 FAILED = SAMPLES // 10
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """What is killed is waited for as long as a session, so let that be short."""
+    with embedded(tmp_path_factory.mktemp("restart"), {"SAMPLEWATCH_SESSION_SECONDS": "3"}) as found:
+        yield found
 
 
 def kill(system: System, *services: str) -> None:
@@ -24,10 +32,15 @@ def kill(system: System, *services: str) -> None:
     for pid in pids:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-    system.eventually(lambda: not any(is_alive(pid) for pid in pids if pid), "the killed services are gone", 10)
+    system.eventually(lambda: not any(is_alive(pid) for pid in pids if pid), "the killed services are gone")
     system.eventually(
-        lambda: all(system.services[service].exit == -signal.SIGKILL for service in services), "the end is noticed", 10
+        lambda: all(system.services[service].exit == -signal.SIGKILL for service in services), "the end is noticed"
     )
+
+
+def unready(system: System) -> set[str]:
+    """The services that `status` does not call ready."""
+    return {name for name, service in system.status()["services"].items() if not service["ready"]}
 
 
 def batch(source: str, lab: str) -> tuple[list[Raw], list[Raw], list[str]]:
@@ -42,10 +55,8 @@ def batch(source: str, lab: str) -> tuple[list[Raw], list[Raw], list[str]]:
 
 
 @pytest.mark.parametrize("services", [(service,) for service in SERVICES] + [SERVICES], ids="-".join)
-def test_a_killed_service_comes_back_and_nothing_is_lost_or_doubled(
-    module_system: System, services: tuple[str, ...]
-) -> None:
-    system, source, lab = module_system, unique("/lims"), unique("lab")
+def test_a_killed_service_comes_back_and_nothing_is_lost_or_doubled(system: System, services: tuple[str, ...]) -> None:
+    source, lab = unique("/lims"), unique("lab")
     samples, results, ids = batch(source, lab)
     before = {name: service.pid for name, service in system.services.items()}
     # the kill comes when the first receipts of the first half are out; the second half is sent while they are away
@@ -54,14 +65,14 @@ def test_a_killed_service_comes_back_and_nothing_is_lost_or_doubled(
         sending = pool.submit(system.produce, samples[: SAMPLES // 2] + results[: SAMPLES // 2])
         system.eventually(lambda: sum(system.ends(RECEIPTS.name).values()) > answered, "the first receipts are out")
         kill(system, *services)
-        sending.result(60)
+        sending.result(WAIT_S)
     system.produce(results[SAMPLES // 2 :] + samples[SAMPLES // 2 :])
-    status = system.status()
-    assert {name for name, service in status["services"].items() if not service["ready"]} == set(services)
+    # `status` waits a second for an answer: those that run have much to do
+    system.eventually(lambda: unready(system) == set(services), "the status says which are away")
     system.up()
     for name, service in system.services.items():
         assert (service.pid != before[name]) == (name in services), name
-    system.wait_idle(120)
+    system.wait_idle()
 
     receipts = [receipt["receipt_id"] for receipt in system.messages(RECEIPTS.name, source)]
     assert len(set(receipts)) == 2 * SAMPLES
@@ -74,11 +85,11 @@ def test_a_killed_service_comes_back_and_nothing_is_lost_or_doubled(
     assert len({(one["sample_id"], one["revision"]) for one in verdicts}) == SAMPLES
     alerts = [alert["sample_id"] for alert in system.alerts(state="raised") if alert["sample_id"] in wanted]
     assert sorted(alerts) == sorted(ids[::10])
-    assert all(service["ready"] for service in system.status()["services"].values())
+    system.eventually(lambda: not unready(system), "the status says that all are ready")
 
 
-def test_everything_stopped_and_started_is_as_it_was(module_system: System) -> None:
-    system, source, lab, sample_id = module_system, unique("/lims"), unique("lab"), unique()
+def test_everything_stopped_and_started_is_as_it_was(system: System) -> None:
+    source, lab, sample_id = unique("/lims"), unique("lab"), unique()
     system.produce([binary(result(sample_id, lab, FAILED_ITEM), source)])
     system.wait_idle()
 

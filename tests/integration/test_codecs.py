@@ -24,7 +24,7 @@ def counted(system: System, kind: str) -> int:
 
 def check_taken(system: System, kind: str, pairs: int) -> None:
     """Every pair is counted once, and each of its two events has one receipt."""
-    system.eventually(lambda: counted(system, kind) >= pairs, f"{pairs} pairs are counted")
+    system.wait_idle()
     assert counted(system, kind) == pairs
     receipts = system.receipts(f"/good/{kind}")
     assert len({receipt["receipt_id"] for receipt in receipts}) == len(receipts) == 2 * pairs

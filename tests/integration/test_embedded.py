@@ -21,6 +21,8 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from deploy.embedded.process import is_alive
 from deploy.embedded.state import lock_held, read_state
+from tests.ports import choose_ports
+from tests.system import WAIT_S
 
 #: A service that is ready at once; GET /die ends it with status 3. It is found through services.__path__.
 STAND_IN = """
@@ -43,6 +45,7 @@ class Runtime:
 
     def __init__(self, tmp: Path) -> None:
         self.dir = tmp / "instance"
+        choose_ports(self.dir, "stand_in")
         (tmp / "run").mkdir()
         (tmp / "path").mkdir()
         (tmp / "path" / "stand_in.py").write_text(STAND_IN)
@@ -57,7 +60,7 @@ class Runtime:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*words), env=self.env, capture_output=True, text=True, timeout=120, check=False
+            self.command(*words), env=self.env, capture_output=True, text=True, timeout=WAIT_S, check=False
         )
 
     def up(self, services: str = "") -> dict[str, Any]:
@@ -72,7 +75,7 @@ class Runtime:
 
     def foreground(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(self.command("up", "--dir", str(self.dir), "--services", ""), env=self.env)
-        eventually(lambda: (read_state(self.dir) or {}).get("round") == 1, 60)
+        eventually(lambda: (read_state(self.dir) or {}).get("round") == 1)
         return process
 
 
@@ -84,8 +87,8 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
     assert not lock_held(runtime.dir)
 
 
-def eventually(true: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def eventually(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
     while not true():
         assert time.monotonic() < deadline, "did not come true in time"
         time.sleep(0.05)
@@ -101,13 +104,13 @@ def write(state: dict[str, Any]) -> None:
     admin.create_topics([NewTopic(name="kept", num_partitions=1, replication_factor=1)])
     admin.close()
     producer = KafkaProducer(bootstrap_servers=state["bootstrap"], acks="all")
-    producer.send("kept", b"yes").get(timeout=10)
+    producer.send("kept", b"yes").get(timeout=WAIT_S)
     producer.close()
 
 
 def assert_kept(state: dict[str, Any]) -> None:
     assert redis.from_url(state["redis"]).get("kept") == b"yes"
-    consumer = KafkaConsumer(bootstrap_servers=state["bootstrap"], consumer_timeout_ms=10_000)
+    consumer = KafkaConsumer(bootstrap_servers=state["bootstrap"], consumer_timeout_ms=int(WAIT_S * 1000))
     consumer.assign([TopicPartition("kept", 0)])
     consumer.seek_to_beginning()
     assert next(consumer).value == b"yes"
@@ -131,27 +134,25 @@ def test_everything_dies_with_a_killed_up_and_starts_again_on_the_same_data(runt
     write(state)
     up.send_signal(signal.SIGKILL)
     up.wait()
-    eventually(lambda: not any(map(is_alive, pids(state))), 5)
+    eventually(lambda: not any(map(is_alive, pids(state))))
     status = runtime.run("status", "--dir", str(runtime.dir), "--json")
     assert status.returncode == 1
     assert json.loads(status.stdout)["running"] is False
-    started = time.monotonic()
     assert_kept(runtime.up())
-    assert time.monotonic() - started < 10
 
 
 def test_ctrl_c_stops_everything(runtime: Runtime) -> None:
     up = runtime.foreground()
     state = runtime.state()
     up.send_signal(signal.SIGINT)
-    assert up.wait(30) == 0
+    assert up.wait(WAIT_S) == 0
     assert not any(map(is_alive, pids(state)))
 
 
 def test_killed_supervisor_of_a_detached_instance_takes_its_children_along(runtime: Runtime) -> None:
     state = runtime.up()
     os.kill(state["pid"], signal.SIGKILL)
-    eventually(lambda: not any(map(is_alive, pids(state))), 5)
+    eventually(lambda: not any(map(is_alive, pids(state))))
 
 
 def test_a_directory_has_one_supervisor(runtime: Runtime) -> None:
@@ -161,7 +162,7 @@ def test_a_directory_has_one_supervisor(runtime: Runtime) -> None:
         env=runtime.env,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WAIT_S,
         check=False,
     )
     assert second.returncode == 75
@@ -173,7 +174,7 @@ def test_up_starts_only_what_is_missing(runtime: Runtime) -> None:
     before = runtime.up()
     write(before)
     os.kill(before["redis_pid"], signal.SIGKILL)
-    eventually(lambda: runtime.state()["redis_pid"] is None, 5)
+    eventually(lambda: runtime.state()["redis_pid"] is None)
     assert runtime.run("status").returncode == 1
     after = runtime.up()
     assert after["kafka_pid"] == before["kafka_pid"]
@@ -186,8 +187,8 @@ def test_a_service_that_ended_is_shown_and_started_again_by_up(runtime: Runtime)
     report = json.loads(runtime.run("status", "--json").stdout)
     assert report["services"]["stand_in"] == {"pid": first["pid"], "http": first["http"], "ready": True, "exit": None}
     with pytest.raises(OSError):  # it ends without an answer
-        urllib.request.urlopen(first["http"] + "/die", timeout=5)
-    eventually(lambda: runtime.state()["services"]["stand_in"]["exit"] == 3, 5)
+        urllib.request.urlopen(first["http"] + "/die", timeout=WAIT_S)
+    eventually(lambda: runtime.state()["services"]["stand_in"]["exit"] == 3)
     assert "ended with exit status 3" in runtime.run("status").stdout
     again = runtime.up("stand_in")["services"]["stand_in"]
     assert again["http"] == first["http"]

@@ -16,7 +16,7 @@ from schemas.topics import LAB_RESULTS, SAMPLING_EVENTS
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
 from tests.hostile import encoded, pair, reported, sample_id, taken
-from tests.system import Raw, System, unique
+from tests.system import WAIT_S, Raw, System, unique
 
 KAFKAJS = Path(__file__).with_name("kafkajs")
 PAIRS = 10
@@ -35,7 +35,7 @@ def kafkajs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in ("package.json", "package-lock.json", "publish.js"):
         shutil.copy(KAFKAJS / file, directory)
     command = ["npm", "install", "--no-audit", "--no-fund"]
-    installed = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=240, check=False)
+    installed = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=2 * WAIT_S, check=False)
     assert installed.returncode == 0, installed.stdout + installed.stderr
     return directory
 
@@ -48,7 +48,7 @@ def publish(kafkajs: Path, system: System, codec: str, messages: list[dict[str, 
         input=json.dumps(order, ensure_ascii=False),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.topics import ALERT_COMMANDS
-from tests.system import Raw, System, unique
+from tests.system import SERVICES, Raw, System, unique
 
 
 def test_produces_reads_and_waits(system: System) -> None:
@@ -17,4 +17,4 @@ def test_produces_reads_and_waits(system: System) -> None:
     assert (record.value, record.offset, list(record.headers)) == (value, place.offset, [("x", b"y")])
     [receipt] = system.receipts(source)
     assert (receipt["outcome"], receipt["partition"], receipt["offset"]) == ("rejected", 3, place.offset)
-    assert set(system.status()["services"]) == {"sampling", "lab_results", "alerts"}
+    assert set(system.status()["services"]) == set(SERVICES)

@@ -39,15 +39,27 @@ def test_a_plain_report_is_screened() -> None:
     assert (facts.sample_id, facts.conclusion, len(facts.items)) == ("S1", "pass", 2)
 
 
+def test_a_plain_failure_is_screened_with_its_numbers_as_text() -> None:
+    failed = PLAIN["items"][0] | {"value": 0.72, "limit": 1, "verdict": "fail"}
+    body = as_bytes(PLAIN | {"conclusion": "fail", "items": [failed, PLAIN["items"][1]]})
+    facts = screen(body)
+    assert facts == facts_of(RESULT_EVENT.validate_json(body))
+    assert [(item.value, item.limit) for item in facts.items] == [("0.72", "1"), ("<LOD", "0.2")]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"conclusion": "fail"},
+        {"conclusion": "fail", "items": [PLAIN["items"][0] | {"verdict": "fail", "value": 1e-7}]},
+        {"conclusion": "fail", "items": [PLAIN["items"][0] | {"verdict": "fail", "value": -0.0}]},
         {"revision": 2},
         {"report_no": " R1"},
         {"lab_id": "L\n1"},
         {"issued_at": "2026-03-01T08:00:00"},
         {"issued_at": "2026-13-01T08:00:00+08:00"},
+        {"issued_at": "2026-W01-1T08:00:00+08:00"},
+        {"issued_at": "2026-03-01T08:00:00+08:60"},
         {"items": [PLAIN["items"][0], PLAIN["items"][0]]},
         {"items": [PLAIN["items"][0] | {"lod": 0.5}]},
         {"items": [PLAIN["items"][0] | {"value": None}]},
@@ -60,12 +72,34 @@ def test_what_is_not_plain_is_left_to_the_contract(change: dict[str, Any]) -> No
     assert screen(as_bytes(PLAIN | change)) is None
 
 
-_values = st.sampled_from([0.12, 0, -1, 1e300, "<LOD", "ND", "阴性", "", "0.5", None, True, [], 0.1 + 0.2])
+_values = st.sampled_from(
+    [
+        0.12,
+        0,
+        -1,
+        1.0,
+        -2.5,
+        1e-5,
+        1e15,
+        1e300,
+        -0.0,
+        2**53 + 1,
+        "<LOD",
+        "ND",
+        "阴性",
+        "",
+        "0.5",
+        None,
+        True,
+        [],
+        0.1 + 0.2,
+    ]
+)
 _words = st.sampled_from(
     ["test", "a", " a", "a ", "", "a b", "x\ty", "\u2028", "é", "样", "x" * 201, "x" * 501, None, 7]
 )
 _items = st.fixed_dictionaries(
-    {"item": _words, "value": _values, "verdict": st.sampled_from(["pass", "pass", "pass", "fail", "untested", "ok"])},
+    {"item": _words, "value": _values, "verdict": st.sampled_from(["pass", "pass", "fail", "fail", "untested", "ok"])},
     optional={
         "unit": _words,
         "portion": _words,
@@ -76,18 +110,33 @@ _items = st.fixed_dictionaries(
         "method": _words,
     },
 )
+_numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**18), 10**18)
+_plain_items = st.fixed_dictionaries(
+    {"item": st.sampled_from("abc"), "value": _numbers, "verdict": st.sampled_from(["pass", "fail"])},
+    optional={"limit": _numbers},
+)
 _times = st.sampled_from(
     [
         "2026-03-01T08:00:00+08:00",
         "2026-03-01T08:00:00Z",
         "2026-03-01 08:00:00+08:00",
         "2026-02-30T08:00:00+08:00",
+        "2026-W01-1T08:00:00+08:00",
+        "2026-03-01T08:00:00+08:60",
+        "2026-03-01T08:00:00+08,00",
+        "2026-03-01T080000.0+08:00",
         None,
     ]
 )
 _bodies = st.fixed_dictionaries(
     {"report_no": _words, "sample_id": _words, "lab_id": _words, "issued_at": _times},
-    optional={"source": _words, "event_id": _words, "received_at": _times, "items": st.lists(_items, max_size=2)},
+    optional={
+        "source": _words,
+        "event_id": _words,
+        "received_at": _times,
+        "items": st.lists(_items | _plain_items, max_size=2),
+        "conclusion": st.sampled_from(["pass", "fail"]),
+    },
 ).map(lambda body: PLAIN | body)
 
 
@@ -103,6 +152,8 @@ def test_what_the_screen_takes_the_contract_takes_and_means_the_same(body: dict[
         by_contract = facts_of(event)
         for name in ("report_no", "revision", "sample_id", "lab_id", "issued_at", "conclusion"):
             assert getattr(by_contract, name) == getattr(facts, name)
+        if facts.conclusion == "fail":
+            assert by_contract == facts
 
 
 @given(results_reported)

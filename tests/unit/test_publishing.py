@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from kafka import TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from schemas.results import RESULT_EVENT
 from schemas.topics import BY_NAME, LAB_RESULTS
@@ -101,13 +102,17 @@ class Broker:
         self.sent: list[Any] = []
         self.pending: list[dict[str, Any]] = []
         self.answering = True
+        self.loses = False
 
     def send(self, topic: str, value: bytes, key: bytes | None, headers: list[tuple[str, bytes]]) -> Any:
         place = SimpleNamespace(topic=topic, partition=0, offset=len(self.sent))
         self.sent.append(place)
         if self.answering:
             self.answer(place.offset, source=dict(headers)["ce_source"].decode())
-        return SimpleNamespace(is_done=False, get=lambda: place)
+        return SimpleNamespace(is_done=False, get=lambda timeout: self.lost() if self.loses else place)
+
+    def lost(self) -> Any:
+        raise KafkaTimeoutError("no answer")
 
     def answer(self, offset: int, outcome: str = "accepted", source: str = "/lims/qy") -> None:
         self.pending.append(
@@ -128,9 +133,13 @@ class Broker:
         records = [SimpleNamespace(key=one["source"].encode(), value=json.dumps(one).encode()) for one in receipts]
         return {TopicPartition("intake.receipts.v1", 0): records}
 
-    def flush(self) -> None: ...
+    def flush(self, timeout: float) -> None:
+        if self.loses:
+            self.lost()
 
-    def close(self, **_: Any) -> None: ...
+    def close(self, timeout: float | None = None, **_: Any) -> None:
+        if self.loses and timeout is not None:  # as the producer
+            self.lost()
 
 
 @pytest.fixture
@@ -145,6 +154,12 @@ def publish(*events: Outgoing, timeout: float = 0.05) -> Answers:
     with Publisher("nowhere", timeout) as publisher:
         publisher.publish(events)
         return publisher.answers()
+
+
+def test_events_that_the_client_lost_are_unsent(broker: Broker) -> None:
+    broker.loses = True
+    answers = publish(sent(REPORT), sent({**REPORT, "report_no": "R2"}))
+    assert answers.counts == {"unsent": 2}
 
 
 def test_every_event_has_its_answer(broker: Broker) -> None:

@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import date
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.structs import mirror
+from schemas.verdicts import Verdict
 from services.lab_results.counts import Counts, Tally, daily_counts, day_deltas, total
 from services.lab_results.cuts import Cell
 from services.lab_results.domain import VerdictFacts
-from services.lab_results.rates import RollingCounts, Span, rate_of, wilson, window_rate, window_span
-from services.runtime.calendar import day_number
+from services.lab_results.rates import (
+    WINDOW_NAMES,
+    RunningSums,
+    Span,
+    rate_of,
+    spans_of,
+    wilson,
+    window_rate,
+    window_span,
+)
+from services.lab_results.running_sums import running_sums
+from services.runtime.calendar import day_from_number, day_number
+from services.runtime.packed_counts import LAST_DAY, add_packed, arrays_of, pack_increments
+from tests.memory import added
 from tests.strategies_inside import concluded
 
 MARCH = day_number(date(2026, 3, 1))
+
+
+def example(**more: Any) -> Verdict:
+    """A verdict of food supervision that passed."""
+    fields: dict[str, Any] = {
+        "sample_id": "S",
+        "revision": 2,
+        "status": "concluded",
+        "outcome": "pass",
+        "measure": "qualification",
+        "counted_on": "2026-03-01",
+        "items": 1,
+        "domain": "food",
+        "plan": "supervision",
+        "targeting": "routine",
+        "category": ("a",),
+        "product_name": "p",
+        "region": "621002",
+        "stage": "circulation",
+        "sampled_at": "2026-02-20T09:30:00+08:00",
+        "source": "s",
+    }
+    return Verdict.model_validate({**fields, **more})
 
 
 def test_wilson_interval_of_the_reference_table() -> None:
@@ -36,8 +72,7 @@ def test_wilson_interval_holds_the_rate(passed: int, failed: int) -> None:
 def test_a_window_without_verdicts_is_absent() -> None:
     span = Span(date(2026, 3, 1), date(2026, 3, 7))
     assert window_rate(Counts(inconclusive=4), span) is None
-    rolling = RollingCounts({MARCH: Counts(passed=9, failed=1)})
-    rate = rate_of(Cell("food", "supervision", "city", "6210"), rolling, date(2026, 5, 1))
+    rate = rate_of(CELL, RunningSums({MARCH: Counts(passed=9, failed=1)}), date(2026, 5, 1))
     assert set(rate.windows) == {"90d", "365d", "ytd", "all"}
     assert rate.windows["all"].rate == 0.9
 
@@ -57,14 +92,41 @@ def test_total_takes_both_ends() -> None:
 
 
 def test_counts_of_partitions_are_added_and_empty_days_left_out() -> None:
-    named = [(f"{MARCH}p", 2), (f"{MARCH}p", 3), (f"{MARCH}F", 1), (f"{MARCH}f", 1), (f"{MARCH + 1}p", 1)]
-    named.append((f"{MARCH + 1}p", -1))
-    assert daily_counts(named) == {MARCH: Counts(passed=5, failed=1, targeted_failed=1)}
+    first, second = MARCH << 3, MARCH + 1 << 3
+    parts = [{first: 2, second: 1}, {first: 3, first + 4: 1, first + 1: 1}, {second: -1}]
+    packed = [added(b"", part) for part in parts]
+    assert daily_counts([*packed, None]) == {MARCH: Counts(passed=5, failed=1, targeted_failed=1)}
+
+
+@given(st.dictionaries(st.integers(0, LAST_DAY << 3 | 7), st.integers(-(2**31), 2**31 - 1).filter(bool), max_size=90))
+def test_packed_counts_are_read_in_both_ways(counts: dict[int, int]) -> None:
+    packed = added(b"", counts)
+    one_by_one: dict[int, int] = {}
+    for start in range(2, len(packed), 7):
+        if packed.startswith(b"\xff\xff"):
+            add_packed(packed[:2] + packed[start : start + 7], one_by_one)
+    found: dict[int, int] = {}
+    add_packed(packed, found)
+    assert found == counts
+    assert not one_by_one or one_by_one == counts
+    if packed:
+        codes, numbers = arrays_of(packed)
+        assert dict(zip(codes.tolist(), numbers.tolist(), strict=True)) == counts
 
 
 def test_day_deltas_leave_out_what_does_not_change() -> None:
-    (only,) = day_deltas(Counter({f"{MARCH}p": -1, f"{MARCH}f": 1, f"{MARCH + 1}p": 0}))
+    (only,) = day_deltas({MARCH << 3: -1, MARCH << 3 | 1: 1, MARCH + 1 << 3: 0})
     assert (only.day, only.passed, only.failed) == ("2026-03-01", -1, 1)
+
+
+@pytest.mark.parametrize("day", ["1969-12-31", "2149-06-06", "9999-12-31"])
+def test_days_beyond_what_can_be_kept_are_counted_on_the_first_or_last(day: str) -> None:
+    tally = Tally()
+    tally.move(None, mirror(example(counted_on=day), VerdictFacts))
+    (counter,) = tally.increments()["food|supervision|all"].values()
+    assert set(counter) == {0 if day < "1970" else LAST_DAY << 3}
+    assert arrays_of(added(b"", counter))[0].tolist() == sorted(counter)
+    assert len(pack_increments(counter)) == 7
 
 
 @given(concluded)
@@ -85,22 +147,100 @@ def test_a_verdict_counts_once_in_a_cell_and_cells_have_their_keys_back(verdict)
     assert not any(n for cells in tally.increments().values() for counts in cells.values() for n in counts.values())
 
 
-_days = st.dictionaries(
-    st.integers(MARCH - 400, MARCH + 3), st.builds(Counts, *[st.integers(0, 9)] * 3).filter(any), max_size=30
+_counts = st.builds(
+    lambda routine, targeted, inconclusive, revised: Counts(
+        routine[0] + targeted[0], routine[1] + targeted[1], inconclusive, *targeted, revised
+    ),
+    *[st.tuples(st.integers(0, 9), st.integers(0, 9))] * 2,
+    *[st.integers(0, 9)] * 2,
 )
+_days = st.dictionaries(st.integers(MARCH - 800, MARCH + 3), _counts.filter(any), max_size=30)
+AS_OF = date(2026, 3, 1)
+CELL = Cell("food", "supervision", "city", "6210")
 
 
-@given(_days, _days, st.sets(st.integers(MARCH - 400, MARCH + 3), max_size=5))
-def test_published_windows_are_those_of_a_recount(before: dict, after: dict, moved: set[int]) -> None:
-    rolling = RollingCounts(before)
-    rolling.renew(moved, after)
-    daily = {day: counts for day, counts in before.items() if day not in moved}
-    daily |= {day: after[day] for day in moved if day in after}
-    as_of = date(2026, 3, 1)
-    rate = rate_of(Cell("food", "supervision", "city", "6210"), rolling, as_of)
-    for name in ("7d", "30d", "90d", "365d", "ytd"):
-        span = window_span(name, as_of)
-        assert rate.windows.get(name) == window_rate(total(daily, *span), span)
+@given(_days)
+def test_windows_are_those_of_a_recount(daily: dict[int, Counts]) -> None:
+    rate = rate_of(CELL, RunningSums(daily), AS_OF)
+    for name in WINDOW_NAMES:
+        spans = spans_of(name, AS_OF)
+        counts = total(daily, *spans.now)
+        window = rate.windows.get(name)
+        assert (window is not None) == (counts.passed + counts.failed > 0)
+        if window is None:
+            continue
+        assert (window.passed, window.failed, window.inconclusive, window.revised) == (
+            counts.passed,
+            counts.failed,
+            counts.inconclusive,
+            counts.revised,
+        )
+        for earlier, span in ((window.before, spans.before), (window.year_before, spans.year_before)):
+            then = total(daily, *span) if span else Counts()
+            assert (earlier and (earlier.passed, earlier.failed)) == (
+                (then.passed, then.failed) if then.passed + then.failed else None
+            )
+            assert earlier is None or (earlier.from_, earlier.to) == tuple(map(str, span or ()))
     everything = total(daily)
-    assert (rolling.daily, rolling.sum) == (daily, everything)
     assert ("all" in rate.windows) == (everything.passed + everything.failed > 0)
+
+
+@settings(max_examples=30)
+@given(_days, st.integers(0, 900))
+def test_a_rate_holds_until_the_day_it_says(daily: dict[int, Counts], later: int) -> None:
+    """The counts of every window, and of those before it, are the same on each day until then."""
+    sums, as_of = RunningSums(daily), date.fromordinal(AS_OF.toordinal() - 300 + later)
+    until = rate_of(CELL, sums, as_of).holds_until
+    last = date.fromisoformat(str(until)) if until else date.fromordinal(as_of.toordinal() + 1100)
+    first = numbers_in(sums, as_of)
+    for day in range(as_of.toordinal(), last.toordinal() + 1):
+        assert numbers_in(sums, date.fromordinal(day)) == first
+
+
+def numbers_in(sums: RunningSums, as_of: date) -> list[Counts]:
+    return [sums.over(span) for name in WINDOW_NAMES for span in spans_of(name, as_of) if span]
+
+
+def test_a_cell_of_one_sample_changes_when_it_leaves_a_window() -> None:
+    sums = RunningSums({MARCH: Counts(passed=1)})
+    assert sums.next_change(AS_OF) == date(2026, 3, 8)
+    assert sums.next_change(date(2026, 3, 8)) == date(2026, 3, 15)  # it leaves the seven days before
+    assert sums.next_change(date(2030, 1, 1)) is None
+    assert RunningSums({}).next_change(AS_OF) is None
+
+
+def test_the_spans_that_a_window_is_compared_with() -> None:
+    assert spans_of("7d", date(2024, 3, 6)) == (
+        Span(date(2024, 2, 29), date(2024, 3, 6)),
+        Span(date(2024, 2, 22), date(2024, 2, 28)),
+        Span(date(2023, 2, 28), date(2023, 3, 6)),
+    )
+    assert spans_of("ytd", AS_OF) == (Span(date(2026, 1, 1), AS_OF), None, Span(date(2025, 1, 1), date(2025, 3, 1)))
+
+
+def test_routine_and_targeted_sampling_are_told_apart() -> None:
+    counts = Counts(passed=90, failed=10, targeted_passed=2, targeted_failed=8)
+    window = window_rate(counts, Span(AS_OF, AS_OF))
+    assert window and window.routine and window.targeted
+    assert (window.routine.passed, window.routine.failed, window.targeted.rate) == (88, 2, 0.2)
+    none = window_rate(Counts(passed=1), Span(AS_OF, AS_OF))
+    assert none and none.routine is None and none.targeted is None
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.tuples(st.integers(19_900, 20_400), st.integers(0, 5)),
+            st.one_of(st.integers(-3, 40), st.integers(1, 31)),
+            max_size=150,
+        ),
+        max_size=12,
+    )
+)
+def test_sums_of_packed_parts_are_those_of_the_daily_counts(parts: list[dict[tuple[int, int], int]]) -> None:
+    packed = [added(b"", {day << 3 | kind: n for (day, kind), n in part.items()}) for part in parts]
+    sums, expected = running_sums([*packed, None]), RunningSums(daily_counts(packed))
+    assert sums.days == expected.days
+    for first, last in zip([*sums.days[:1], *sums.days], sums.days, strict=False):
+        span = Span(day_from_number(first), day_from_number(last))
+        assert sums.over(span) == expected.over(span)

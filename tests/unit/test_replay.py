@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.runtime import replay
 from services.runtime.batch import Batch
 from services.runtime.replay import Inbox
+from services.runtime.stage import Replay
 from tests.memory import FakeRecord
 
 TOPICS = ("verdicts", "commands")
@@ -28,8 +30,8 @@ def ignore() -> None:
     """An acknowledgement that nobody looks at."""
 
 
-def inbox(*, ordered: bool = True, **targets: int) -> Inbox:
-    made = Inbox(TOPICS, ordered=ordered)
+def inbox(order: Replay = Replay.ARRIVAL, **targets: int) -> Inbox:
+    made = Inbox(TOPICS, replay=order)
     for topic in TOPICS:
         made.begin(topic, 0, targets.get(topic, 0))
     return made
@@ -53,6 +55,42 @@ def test_a_command_waits_for_the_verdict_that_came_before_it() -> None:
         ("commands", 0, 1),
         ("verdicts", 1, 2),
     ]
+
+
+def test_in_turn_whatever_there_is_of_the_first_topic_comes_first() -> None:
+    box = inbox(Replay.TURN, verdicts=3, commands=2)
+    box.add(batch("commands", [5, 6]), ignore)
+    assert box.is_empty and box.waits("commands") and not box.waits("verdicts")
+    box.add(batch("verdicts", [10, 20]), ignore)
+    assert [(one.topic, one.end) for one in drain(box)] == [("verdicts", 2)]
+    assert box.waits("commands")
+    box.add(batch("verdicts", [30], first=2), ignore)
+    box.add(batch("verdicts", [40], first=3), ignore)
+    # what goes beyond its end of then comes first too, while commands catch up
+    assert [(one.topic, one.end) for one in drain(box)] == [("verdicts", 4), ("commands", 2)]
+    assert not box.waits("commands")
+    box.add(batch("commands", [50], first=2), ignore)
+    box.add(batch("verdicts", [45], first=4), ignore)
+    assert [one.topic for one in drain(box)] == ["commands", "verdicts"], "live: as they come"
+
+
+def test_a_paused_topic_has_no_turn() -> None:
+    box = inbox(Replay.TURN, verdicts=3, commands=1)
+    box.add(batch("commands", [5]), ignore)
+    box.stop("verdicts")
+    assert [one.topic for one in drain(box)] == ["commands"]
+
+
+def test_what_has_its_turn_or_is_awaited_does_not_wait() -> None:
+    box = inbox(verdicts=2, commands=1)
+    assert not box.waits("verdicts") and not box.waits("commands")
+    box.add(batch("commands", [15]), ignore)
+    assert box.waits("commands") and not box.waits("verdicts")
+    box.add(batch("verdicts", [20, 30]), ignore)
+    assert box.waits("verdicts") and not box.waits("commands")
+    drain(box)
+    box.add(batch("commands", [40], first=1), ignore)
+    assert not box.waits("commands")
 
 
 def test_at_the_same_moment_the_first_topic_comes_first() -> None:
@@ -87,7 +125,7 @@ def test_offsets_that_hold_nothing_bring_a_topic_to_its_target() -> None:
 
 
 def test_live_batches_come_as_they_came_whole() -> None:
-    for box in (inbox(), inbox(ordered=False, verdicts=9, commands=9)):
+    for box in (inbox(), inbox(Replay.ANY, verdicts=9, commands=9)):
         box.add(batch("commands", [30, 31]), ignore)
         box.add(batch("verdicts", [10, 40]), ignore)
         assert [(one.topic, one.end) for one in drain(box)] == [("commands", 2), ("verdicts", 2)]
@@ -107,26 +145,73 @@ def test_what_was_fetched_before_a_seek_is_dropped() -> None:
     assert [one.end for one in drain(box)] == [3, 5]
 
 
-def test_a_feeder_waits_for_room_but_not_for_a_topic_that_comes_behind_its_batch() -> None:
-    async def feed() -> tuple[bool, bool, int]:
-        box = inbox(verdicts=9, commands=9)
-        for n in range(5):  # nothing of the verdicts yet: it would wait for ever
-            await asyncio.wait_for(box.put(batch("commands", [n], n), ignore), 1)
-        await box.put(batch("verdicts", [9]), ignore)
-        blocked = asyncio.create_task(box.put(batch("commands", [9], 5), ignore))
-        await asyncio.sleep(0)
-        waits = not blocked.done()
-        for _ in range(4):
-            box.take()
-        await asyncio.wait_for(blocked, 1)
-        blocked = asyncio.create_task(box.put(batch("commands", [9], 6), ignore))
-        await asyncio.sleep(0)
-        still = not blocked.done()
-        box.clear()
-        await asyncio.wait_for(blocked, 1)
-        return waits, still, len(drain(box))
+def test_a_topic_is_held_while_enough_of_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "_ROOM_BYTES", 100)
+    told: list[tuple[str, str]] = []
+    box = Inbox(
+        TOPICS,
+        replay=Replay.ANY,
+        hold=lambda topic: told.append(("hold", topic)),
+        resume=lambda topic: told.append(("resume", topic)),
+    )
+    for topic in TOPICS:
+        box.begin(topic, 0, 0)
 
-    assert asyncio.run(feed()) == (True, True, 0)
+    def add(topic: str, offset: int) -> None:
+        record = FakeRecord(topic, offset, None, b"x" * 50)
+        box.add(Batch(topic, 0, offset, offset + 1, [record]), ignore)
+
+    add("verdicts", 0)
+    add("commands", 0)
+    assert told == []
+    add("verdicts", 1)
+    assert told == [("hold", "verdicts")]
+    box.take()  # the verdict before the command
+    assert told == [("hold", "verdicts"), ("resume", "verdicts")]
+    for ending in (box.clear, lambda: box.stop("commands"), lambda: box.begin("commands", 0, 0)):
+        box.begin("commands", 0, 0)
+        told.clear()
+        add("commands", 0)
+        add("commands", 1)
+        assert told == [("hold", "commands")]
+        ending()
+        assert told == [("hold", "commands"), ("resume", "commands")]
+
+
+def test_what_waits_of_one_topic_is_taken_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "_JOINED_RECORDS", 3)
+    box, done = inbox(Replay.ANY), []
+
+    def add(topic: str, size: int, first: int) -> None:
+        box.add(batch(topic, [0] * size, first), lambda: done.append((topic, first)))
+
+    add("verdicts", 1, 0)
+    add("verdicts", 1, 1)
+    add("commands", 4, 0)
+    add("verdicts", 2, 2)
+    add("verdicts", 1, 4)
+    add("verdicts", 1, 5)
+    box.add(batch("verdicts", [0, 0], 5), lambda: done.append(("verdicts", 55)))  # fetched again, from before a seek
+    taken = []
+    while (waiting := box.take()) is not None:
+        waiting.done()
+        taken.append((waiting.batch.topic, waiting.batch.start, waiting.batch.end, len(waiting.batch.records)))
+    assert taken == [
+        ("verdicts", 0, 2, 2),
+        ("commands", 0, 4, 4),
+        ("verdicts", 2, 5, 3),
+        ("verdicts", 5, 6, 1),
+        ("verdicts", 5, 7, 2),
+    ]
+    assert done == [
+        ("verdicts", 0),
+        ("verdicts", 1),
+        ("commands", 0),
+        ("verdicts", 2),
+        ("verdicts", 4),
+        ("verdicts", 5),
+        ("verdicts", 55),
+    ]
 
 
 topic_times = st.lists(st.integers(0, 50), max_size=20).map(sorted)

@@ -96,6 +96,25 @@ def test_a_break_is_caught_whoever_writes(kind: str, incoming: bool) -> None:
     assert any(text in found for found in breaks(OLD, new, incoming=incoming))
 
 
+def kept_by_place(*names: str, within: bool = False) -> dict[str, Any]:
+    """A contract of which services keep values by place, or one with such a part, with these fields."""
+    fields = {"properties": {name: {"type": "string"} for name in names}}
+    return {"$defs": {"Party": fields}} if within else {"title": "SampleTaken", **fields}
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_what_is_kept_by_place_keeps_its_places(within: bool) -> None:
+    def found(*names: str) -> list[str]:
+        old = kept_by_place("name", "licence", "source", "type", within=within)
+        return breaks(old, kept_by_place(*names, within=within), incoming=True)
+
+    assert found("name", "licence", "new", "source", "type") == []  # source and type are not kept
+    [inserted] = found("name", "new", "licence", "source", "type")
+    assert inserted == f"{'Party' if within else 'SampleTaken'}.new: services keep this by place: add it at the end"
+    [moved] = found("licence", "name", "source", "type")
+    assert moved.endswith(": services keep this by place: its fields changed places")
+
+
 @pytest.mark.parametrize("kind", WRITTEN_ONLY)
 def test_what_old_readers_would_refuse_is_a_break_of_what_we_write_only(kind: str) -> None:
     new, text = WRITTEN_ONLY[kind]

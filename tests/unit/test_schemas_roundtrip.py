@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -17,7 +17,7 @@ from tests.strategies_inside import BY_CONTRACT
 
 CONTRACTS = list(BY_CONTRACT)
 INCOMING = dict(contracts())
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=25)
 
 
 def _validator(contract: type[Contract]) -> Draft202012Validator:
@@ -53,7 +53,7 @@ def test_what_is_written_fits_the_schema(contract: type[Contract], data: st.Data
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.__name__)
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(data=st.data())
 def test_unknown_fields_are_ignored_in_reading(contract: type[Contract], data: st.DataObject) -> None:
     instance = data.draw(BY_CONTRACT[contract])

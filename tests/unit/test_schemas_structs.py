@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from schemas.alerts import AlertEvent
 from schemas.qualification import Delta, Rate
 from schemas.receipts import Receipt
 from schemas.sampling import Sample
@@ -17,9 +18,16 @@ from schemas.structs import mirror, struct_of
 from schemas.values import Contract
 from schemas.verdicts import Verdict
 from tests.strategies import samples
-from tests.strategies_inside import concluded, deltas, rates_of_cells, receipts_given
+from tests.strategies_inside import alert_events, concluded, deltas, rates_of_cells, receipts_given
 
-WRITTEN = {Verdict: concluded, Receipt: receipts_given, Delta: deltas, Rate: rates_of_cells, Sample: samples}
+WRITTEN = {
+    Verdict: concluded,
+    Receipt: receipts_given,
+    Delta: deltas,
+    Rate: rates_of_cells,
+    Sample: samples,
+    AlertEvent: alert_events,
+}
 MIRRORS = {contract: struct_of(contract, in_full=True) for contract in WRITTEN}
 
 
@@ -51,3 +59,14 @@ def test_only_some_fields() -> None:
         "sample_id",
         "items",
     ]
+
+
+def test_what_two_fields_hold_can_be_compared() -> None:
+    read = msgspec.json.Decoder(struct_of(AlertEvent)).decode
+    text = {"zh": "甲", "en": "a"}
+    body = dict.fromkeys(("event_id", "alert_id", "rule", "subject", "epoch", "area", "source", "changed_by"), "x")
+    body |= {"sequence": 1, "kind": "hotspot", "state": "raised", "transition": "raised", "status": "Actual"}
+    body |= {"msg_type": "Alert", "category": "Other", "severity": "Minor", "urgency": "Future", "level": "city"}
+    body |= {"certainty": "Likely", "raised_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z"}
+    alert = read(json.dumps(body | dict.fromkeys(("event", "headline", "description", "instruction"), text)))
+    assert alert.headline == alert.description

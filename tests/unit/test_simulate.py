@@ -21,6 +21,7 @@ from schemas.sampling import SAMPLING_EVENT, SampleTaken
 from schemas.timing import SYNTHETIC
 from services.cli.simulate_commands import simulate as command
 from services.simulate.catalogue import CATEGORIES_AT, DAIRY, FOOD_FAILURE_RATE, STAGES
+from services.simulate.misconduct import WHATS, Misconduct, What
 from services.simulate.problems import Hotspot, LateLaboratory, NeverFailingLaboratory
 from services.simulate.producers import producers
 from services.simulate.randomness import Dice
@@ -135,6 +136,13 @@ def test_every_event_keeps_the_contracts(year: list[SimulatedEvent]) -> None:
             assert all(agrees(item) for item in read.items), read
             assert read.received_at and read.started_at and read.finished_at
             assert read.received_at <= read.started_at <= read.finished_at <= read.issued_at
+
+
+@pytest.mark.parametrize("what", WHATS)
+def test_misconduct_keeps_the_contracts_too(what: What) -> None:
+    for event in simulate(3000, 5, date(2025, 1, 1), [Misconduct("lab-qy3", what, date(2025, 1, 1))]):
+        if event.is_result:
+            RESULT_EVENT.validate_json(event.value)
 
 
 def agrees(item: Item) -> bool:

@@ -29,6 +29,7 @@ READ: dict[str, tuple[Callable[..., Any], str]] = {
     "_create_worker_consumer": (driver.AIOKafkaConsumerThread._create_worker_consumer, "c2701bfc3e6f6cad"),
     "_seek_wait": (driver.AIOKafkaConsumerThread._seek_wait, "9d221e816d940467"),
     "_fetch_records": (driver.AIOKafkaConsumerThread._fetch_records, "39a2c6c79fc1455a"),
+    "highwater": (driver.AIOKafkaConsumerThread.highwater, "6f7dbe109ae6807f"),
     "compile": (Schema.compile, "d46eec5ce3195b2c"),
     # relied on
     "_drain_messages": (consumer.Consumer._drain_messages, "44a2500309e83c63"),

@@ -207,7 +207,7 @@ def test_any_order_of_arrival_ends_the_same_and_counts_once(events: list[Any]) -
     tally = Tally()
     dossier, shown = EMPTY, None
     for event in events:
-        dossier = unpack_dossier(pack_dossier(dossier))
+        dossier = unpack_dossier(pack_dossier(dossier), "S1")
         before = domain.verdict_of(dossier)
         dossier = register(dossier, event) if isinstance(event, Sample) else take(dossier, event)[0]
         after = domain.verdict_of(dossier)

@@ -1,0 +1,143 @@
+"""Laboratories' data: each way to misbehave is found, honest laboratories are not named, e-values are at most 1."""
+
+from __future__ import annotations
+
+from datetime import date
+from math import comb, exp, log
+from random import Random
+
+import pytest
+
+from services.alerts.integrity.check import Suspicion, check
+from services.alerts.integrity.evaluate import checked
+from services.alerts.integrity.evidence import Trials, log_e_digits, log_e_less_often, log_e_more_often
+from services.alerts.integrity.finding import WORDS, finding_of
+from services.alerts.integrity.kinds import KINDS, last_digits
+from services.alerts.integrity.records import Measurement, ReportRecord, records_of
+from services.simulate.misconduct import WHATS, Misconduct
+from services.simulate.problems import NeverFailingLaboratory
+
+START = date(2025, 1, 1)
+
+
+def named(problems: tuple[object, ...], seed: int = 3) -> set[tuple[str, str]]:
+    return {(one.lab, one.kind) for one in checked(problems, seed, 5000) if one.priority == "high"}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("what", WHATS)
+def test_each_misconduct_is_found(what: str) -> None:
+    found = named((Misconduct("lab-qy3", what, START),))  # type: ignore[arg-type]
+    assert ("lab-qy3", what) in found
+    assert {lab for lab, _ in found} == {"lab-qy3"}
+
+
+def test_a_laboratory_that_never_fails_is_found() -> None:
+    assert named((NeverFailingLaboratory("lab-qy3", START),)) == {("lab-qy3", "few_failures")}
+
+
+@pytest.mark.parametrize("seed", range(10, 12))
+def test_honest_laboratories_are_not_named(seed: int) -> None:
+    assert named((), seed) == set()
+
+
+@pytest.mark.parametrize("p0", [0.002, 0.05, 0.4])
+def test_more_often_is_an_e_value(p0: float) -> None:
+    """Its mean over all outcomes of honest trials is 1 at p0, and below 1 under it."""
+    for p, bound in ((p0, 1.0), (p0 / 2, 1.0)):
+        mean = sum(
+            comb(30, k) * p**k * (1 - p) ** (30 - k) * exp(log_e_more_often([Trials("g", k, 30, p0)]))
+            for k in range(31)
+        )
+        assert mean <= bound + 1e-9
+        assert p != p0 or mean == pytest.approx(1)
+
+
+def test_less_often_is_an_e_value() -> None:
+    p0 = 0.1
+    mean = sum(
+        comb(40, k) * p0**k * (1 - p0) ** (40 - k) * exp(log_e_less_often([(p0, i < k) for i in range(40)]))
+        for k in range(41)
+    )
+    assert mean == pytest.approx(1)
+
+
+def test_digits_is_an_e_value_by_simulation() -> None:
+    random, shares = Random(5), [0.1] * 10
+    values = []
+    for _ in range(4000):
+        gammas = [random.gammavariate(400 * share, 1) for share in shares]
+        counts = [0] * 10
+        for digit in random.choices(range(10), weights=gammas, k=200):
+            counts[digit] += 1
+        values.append(exp(log_e_digits(counts, shares, 400.0, 20.0)))
+    assert sum(values) / len(values) < 1.2
+    assert log_e_digits([0, 0, 0, 100, 0, 0, 0, 100, 0, 0], shares, 400.0, 20.0) > log(1e6)
+
+
+def report(lab: str, number: int, **changes: object) -> ReportRecord:
+    fields: dict[str, object] = {
+        "lab": lab,
+        "report_no": f"{lab}-{number}",
+        "sample_id": f"S{number}",
+        "sampled": 0.0,
+        "received": 24.0,
+        "started": 30.0,
+        "finished": 200.0,
+        "issued": 240.0 + number % 50,
+        "failed": False,
+        "path": ("food", "supervision", "routine", "catering", "meat"),
+        "region": "621002",
+        "measurements": (Measurement("lead", "GB 1", 0.05, f"0.{10 + number % 80}1", 0.5, "max"),),
+    }
+    return ReportRecord(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_nothing_is_said_without_peers() -> None:
+    alone = [report("A", n) for n in range(500)] + [report("B", n) for n in range(500)]
+    for kind, look in KINDS.items():
+        assert kind == "impossible_times" or not any(look(alone).values())
+
+
+def test_what_is_missing_is_not_held_against_a_laboratory() -> None:
+    reports = [report(lab, n, received=None, started=None, sampled=None) for lab in "ABCDE" for n in range(100)]
+    assert not any(trials.striking for found in KINDS["impossible_times"](reports).values() for trials in found)
+    assert KINDS["quick_turnaround"](reports) == {}
+
+
+def test_last_digits_are_those_of_numbers_as_written() -> None:
+    texts = ("0.123", "12.50", "7", "0.007", "<LOD", "1.20e3")
+    lines = tuple(Measurement("i", "", 1.0, text, None, None) for text in texts)
+    assert last_digits([report("A", 1, measurements=lines)])["A"] == [1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+
+
+def test_records_of_bodies_as_laboratories_send_them() -> None:
+    body = {
+        "type": "ResultReported",
+        "report_no": "R1",
+        "sample_id": "S1",
+        "lab_id": "A",
+        "issued_at": "2025-03-02T00:00:00+08:00",
+        "conclusion": "pass",
+        "items": [
+            {"item": "lead", "value": "0.120", "limit": "0.5", "limit_kind": "max"},
+            {"item": "x", "value": "<LOD"},
+        ],
+    }
+    (record,) = records_of([body, {**body, "type": "ResultAmended"}], {})
+    assert record.issued == 1740844800 / 3600 and record.received is None and record.path == ()
+    assert record.measurements[0].text == "0.120" and record.measurements[0].limit == 0.5
+    assert record.measurements[1].value is None
+    assert check([record])
+
+
+@pytest.mark.parametrize("kind", sorted(WORDS))
+def test_a_finding_says_what_it_is_and_what_it_is_not(kind: str) -> None:
+    suspicion = Suspicion("lab-1", kind, 1234.5, "high", 321, ("lead: 20 of 60, at most 3.0% expected",))
+    finding = finding_of(suspicion, "621000", START, date(2025, 3, 31))
+    assert finding.status == "open" and finding.subject == f"lab-1|{kind}" and finding.epoch == "2025Q1"
+    assert "20 of 60" in finding.description.zh and "not a conclusion" in finding.description.en
+    assert finding_of(Suspicion("lab-1", kind, 2.0, "none", 9, ()), "62", START, START).status == "over"
+
+
+def test_every_test_has_its_words() -> None:
+    assert set(WORDS) == {*KINDS, "last_digits", "few_failures"}

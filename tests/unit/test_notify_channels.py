@@ -1,0 +1,148 @@
+"""Each kind of channel on a real server on this machine: what is sent, what counts as delivered, and what is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+from apprise.plugins.dingtalk import NotifyDingTalk
+from apprise.plugins.feishu import NotifyFeishu
+from apprise.plugins.wecombot import NotifyWeComBot
+
+from services.alerts.notify.channels import Channels, Result, is_address, kind_of, redact
+from services.alerts.notify.rendering import Text
+from tests.receivers import Hook, Mailbox, hook, mailbox
+
+TEXT = Text("大米不合格", "铅 0.31 mg/kg(限量 ≤0.2 mg/kg)", "Severe")
+ROBOTS = {
+    "wecombot": ("wecombot://SECRETKEY12345", NotifyWeComBot, "{server}/wecom?key={{key}}"),
+    "dingtalk": ("dingtalk://SECRETKEY12345", NotifyDingTalk, "{server}/ding?access_token={{token}}"),
+    "feishu": ("feishu://SECRETKEY12345", NotifyFeishu, "{server}/feishu/{{token}}/"),
+}
+
+
+@pytest.fixture
+def receiver() -> Iterator[Hook]:
+    with hook() as found:
+        yield found
+
+
+@pytest.fixture
+def post() -> Iterator[Mailbox]:
+    with mailbox() as found:
+        yield found
+
+
+@pytest.fixture
+def robot(receiver: Hook, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    def address(kind: str) -> str:
+        found, plugin, url = ROBOTS[kind]
+        monkeypatch.setattr(plugin, "notify_url", url.format(server=f"http://127.0.0.1:{receiver.port}"))
+        return found
+
+    return address
+
+
+def send(address: str, message_id: str = "m-1", timeout: float = 5.0) -> Result:
+    async def once() -> Result:
+        channels = Channels()
+        try:
+            return await channels.send(address, message_id, TEXT, timeout)
+        finally:
+            channels.stop()
+
+    return asyncio.run(once())
+
+
+def test_a_webhook_gets_the_text_and_the_id_twice(receiver: Hook) -> None:
+    assert send(f"json://127.0.0.1:{receiver.port}/x").delivered
+    [request] = receiver.requests
+    assert request.headers["idempotency-key"] == "m-1"
+    assert (request.body["id"], request.body["title"], request.body["message"]) == ("m-1", TEXT.title, TEXT.body)
+
+
+@pytest.mark.parametrize("kind", ROBOTS)
+def test_a_robot_gets_the_text(kind: str, receiver: Hook, robot: Callable[[str], str]) -> None:
+    assert send(robot(kind)).delivered
+    [request] = receiver.requests
+    assert TEXT.body in str(request.body)
+    assert TEXT.title in str(request.body)
+    assert "SECRETKEY12345" in request.path
+
+
+@pytest.mark.parametrize("kind", ["wecombot", "dingtalk"])
+def test_a_robot_that_refuses_with_status_200_has_not_delivered(
+    kind: str, receiver: Hook, robot: Callable[[str], str]
+) -> None:
+    receiver.mode = "refuse"
+    assert send(robot(kind)) == Result(False, "answered errcode 93000")
+
+
+@pytest.mark.parametrize("kind", ["json", *ROBOTS])
+def test_a_server_that_fails_is_named_by_its_status_alone(
+    kind: str, receiver: Hook, robot: Callable[[str], str]
+) -> None:
+    receiver.mode = "fail"
+    address = f"json://user:SECRETKEY12345@127.0.0.1:{receiver.port}" if kind == "json" else robot(kind)
+    assert send(address) == Result(False, "answered 503")
+
+
+def test_a_server_that_is_away_has_not_delivered() -> None:
+    result = send("json://127.0.0.1:9/")
+    assert not result.delivered
+    assert "ConnectionError" in result.reason
+
+
+def test_a_server_that_hangs_is_left_after_the_timeout(receiver: Hook) -> None:
+    receiver.mode = "hang"
+    result = send(f"json://127.0.0.1:{receiver.port}", timeout=0.5)
+    assert result == Result(False, "ReadTimeout")
+
+
+def test_a_server_that_answers_late_but_in_time_has_delivered(receiver: Hook) -> None:
+    receiver.mode, receiver.delay = "late", 0.5
+    assert send(f"json://127.0.0.1:{receiver.port}", timeout=3).delivered
+
+
+def test_mail_has_the_messages_id_and_both_languages_letters(post: Mailbox) -> None:
+    assert send(f"mailto://127.0.0.1:{post.port}?from=samplewatch@example.org&to=zhang@example.org").delivered
+    [mail] = post.mails
+    assert mail.message_id == "<m-1@samplewatch>"
+    assert mail.recipients == ["zhang@example.org"]
+    assert mail.subject == TEXT.title
+    assert TEXT.body in mail.text
+
+
+def test_mail_that_is_put_off_has_not_delivered(post: Mailbox) -> None:
+    post.refuse = True
+    assert not send(f"mailto://127.0.0.1:{post.port}?from=samplewatch@example.org&to=zhang@example.org").delivered
+
+
+def test_an_unknown_kind_is_said_so() -> None:
+    assert not is_address("nothing://here")
+    assert send("nothing://here") == Result(False, "the address is of no known kind")
+    assert [kind_of(address) for address in ("mailtos://a", "json://b", "jsons://b", "wecombot://k")] == [
+        "mailto",
+        "json",
+        "json",
+        "wecombot",
+    ]
+
+
+def test_secrets_are_taken_out_of_the_log(
+    receiver: Hook, robot: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = logging.getLogRecordFactory()
+    redact(lambda: ("SECRETKEY12345",))
+    try:
+        caplog.set_level(logging.DEBUG)
+        receiver.mode = "fail"
+        for kind in ROBOTS:
+            send(robot(kind))
+        logging.getLogger("x").error("the address %s is wrong", "wecombot://SECRETKEY12345")
+        assert "SECRETKEY12345" not in caplog.text
+        assert "the address wecombot://*** is wrong" in caplog.text
+    finally:
+        logging.setLogRecordFactory(before)

@@ -1,0 +1,45 @@
+"""What the transport commits, without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aiokafka
+from faust.types import TP
+
+from services.lab_results.app import make_app
+from services.runtime.batch import Batch
+from services.runtime.settings import Settings
+
+PLACE = TP("lab.results.v1", 3)
+
+
+def test_what_is_read_again_is_committed_though_a_commit_from_before_is_answered_late(tmp_path: Path) -> None:
+    async def test() -> None:
+        consumer: Any = make_app(Settings(data_dir=str(tmp_path))).consumer
+        consumer.app.topics._acking_topics.add(PLACE.topic)  # as once its agents have started
+        message = consumer._message(PLACE, Batch(*PLACE, 0, 10, ()))
+        consumer._delivered[PLACE].append((0, 10))
+        # Redis went back in time, and now the broker answers what was committed before that
+        consumer._committed_offset.update({PLACE: 700})
+        assert consumer.ack(message)
+        assert consumer._new_offset(PLACE) == 10
+        assert consumer._should_commit(PLACE, 10)
+
+    asyncio.run(test())
+
+
+def test_the_end_of_a_partition_that_is_given_away_is_not_known_and_no_error(tmp_path: Path) -> None:
+    async def test() -> None:
+        consumer: Any = make_app(Settings(data_dir=str(tmp_path))).consumer
+        read = aiokafka.AIOKafkaConsumer(PLACE.topic, bootstrap_servers="127.0.0.1:1", enable_auto_commit=False)
+        consumer._thread._consumer = read
+        assert consumer.engine.end_of(PLACE) is None
+        read._subscription.assign_from_subscribed([TP(PLACE.topic, 4)])
+        assert consumer.engine.end_of(PLACE) is None
+        read._subscription.subscription.assignment.state_value(TP(PLACE.topic, 4)).highwater = 7
+        assert consumer.engine.end_of((PLACE.topic, 4)) == 7
+
+    asyncio.run(test())
