@@ -43,6 +43,11 @@ test: lint ## lint, then the unit, integration and end-to-end tests
 	@echo "test: all tests; those on containers run where a Docker engine answers"
 	@$(PYTEST) $(IN_TWO) tests/e2e tests/integration tests/unit
 
+test-failed: $(STAMP) ## the files in which a test failed last time, once more, one after the other
+	@files=$$(grep -o '"tests/[^:"]*' .pytest_cache/v/cache/lastfailed 2>/dev/null | tr -d '"' | sort -u); \
+	  test -n "$$files" || { echo "test-failed: no test is known to have failed"; exit 1; }; \
+	  echo "test-failed:" $$files; $(PYTEST) $$files
+
 test-unit: $(STAMP) ## the unit tests: no broker, no Redis
 	@$(PYTEST) $(IN_TWO) tests/unit
 
@@ -86,4 +91,4 @@ clean: ## remove .venv, var and the caches; refuses while an instance runs in va
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	@find . \( -name __pycache__ -o -name node_modules \) -type d -prune -exec rm -rf {} +
 
-.PHONY: up-compose down-compose help setup lock schemas demo run test test-unit test-integration test-e2e test-chaos bench lint audit clean
+.PHONY: up-compose down-compose help setup lock schemas demo run test test-failed test-unit test-integration test-e2e test-chaos bench lint audit clean
