@@ -84,7 +84,11 @@ class AlertEvent(Contract):
 
     event_id: Identifier = Field(description="the alert and its sequence: de-duplicate by it")
     alert_id: Identifier
-    sequence: int = Field(ge=1)
+    sequence: int = Field(
+        ge=1,
+        description="rises from change to change: 1, then each time the moment of the change in milliseconds since the"
+        " epoch, or one more than before if that is greater",
+    )
     kind: AlertKind
     rule: Identifier = Field(description="what raised it: the kind, or the row of the table of deadlines or floors")
     subject: Annotated[str, Field(min_length=1, max_length=2600, description="what it is about, within the rule")]

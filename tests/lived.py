@@ -123,12 +123,18 @@ def outcome_of(system: System) -> Outcome:
 
 def all_told(system: System, told: Hook, since: int = 0) -> None:
     """Waits until people were told of every alert, and what they were told, from a place on, is in the log."""
-    system.eventually(
-        lambda: (
-            "raised" not in {alert["state"] for alert in system.alerts()} and set(told.ids[since:]) <= logged(system)
-        ),
-        "everybody is told",
-    )
+    missing: dict[str, Any] = {}
+
+    def is_told() -> bool:
+        missing["raised"] = [alert for alert in system.alerts() if alert["state"] == "raised"]
+        missing["unlogged"] = set(told.ids[since:]) - logged(system)
+        return not any(missing.values())
+
+    try:
+        system.eventually(is_told, "everybody is told")
+    except AssertionError:
+        print(f"not told, or not known to be told: {missing}")
+        raise
     settle(system)
 
 

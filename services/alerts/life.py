@@ -165,7 +165,8 @@ def begun(area: str, severity: Severity, now: int, policy: Policy) -> dict[str, 
 
 def moved(alert: AlertEvent, now: int, *, by: str = SENDER, msg_type: str = "Update", **step: Any) -> AlertEvent:
     """The alert after one more step. What only the last step said is forgotten."""
-    sequence = alert.sequence + 1
+    # not counted: a replay may come to fewer steps than readers have seen (docs/decisions.md, 37)
+    sequence = max(alert.sequence + 1, now)
     return replaced(
         alert,
         **{

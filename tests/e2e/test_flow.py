@@ -195,14 +195,14 @@ def test_later_reports_move_counts_where_they_lay_and_cancel_alerts(system: Syst
             assert [event["transition"] for event in events] == ["raised"]
         else:
             assert [event["transition"] for event in events] == ["raised", "cancelled"], name
-            assert (events[-1]["msg_type"], events[-1]["sequence"]) == ("Cancel", 2)
+            assert events[-1]["msg_type"] == "Cancel" and events[-1]["sequence"] > events[0]["sequence"]
             assert alert["state"] == "cancelled"
     [alert] = system.alerts(sample_id=ids["withdrawn"], state="cancelled")
     assert "withdrawn" in alert["reason"]
 
     publish(system, binary(amended(first["amended"], FAILED_ITEM, revision=3), source))
     [alert] = system.alerts(sample_id=ids["amended"])
-    assert (alert["state"], alert["sequence"]) == ("raised", 3)
+    assert (alert["state"], alert["transition"]) == ("raised", "raised")
     assert counts(system, lab) == (1, 2)
 
 
@@ -330,14 +330,16 @@ def test_an_alert_is_acknowledged_acted_on_and_closed(system: System) -> None:
         ("rejected", "alert_id"),
     ]
     events = system.messages(ALERT_EVENTS.name, alert_id)
-    assert [(event["sequence"], event["transition"], event["state"]) for event in events] == [
-        (1, "raised", "raised"),
-        (2, "acknowledged", "acknowledged"),
-        (3, "assigned", "acknowledged"),
-        (4, "acted", "acted"),
-        (5, "closed", "closed"),
+    assert [(event["transition"], event["state"]) for event in events] == [
+        ("raised", "raised"),
+        ("acknowledged", "acknowledged"),
+        ("assigned", "acknowledged"),
+        ("acted", "acted"),
+        ("closed", "closed"),
     ]
-    assert [event["event_id"] for event in events] == [f"{alert_id}:{number}" for number in range(1, 6)]
+    sequences = [event["sequence"] for event in events]
+    assert sequences == sorted(set(sequences)) and sequences[0] == 1
+    assert [event["event_id"] for event in events] == [f"{alert_id}:{number}" for number in sequences]
     [now] = system.alerts(alert_id=alert_id)
     assert now == events[-1]
     assert (now["changed_by"], now["assignee"], now["reason"]) == ("inspector-7", "inspector-9", "已处置")

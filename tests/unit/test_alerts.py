@@ -198,12 +198,27 @@ def test_a_failure_that_was_overtaken_before_it_was_published_raises_nothing() -
 def test_an_overturned_verdict_cancels() -> None:
     raised, cancelled = events(shard(verdict(2), verdict(3, "pass")))
     assert (cancelled.alert_id, cancelled.state, cancelled.msg_type) == (raised.alert_id, "cancelled", "Cancel")
-    assert cancelled.sequence == 2
+    assert cancelled.sequence > raised.sequence == 1
 
 
 def test_a_failure_that_stands_again_raises_the_same_alert() -> None:
-    first, _, again = events(shard(verdict(2), verdict(3, None), verdict(4)))
-    assert (again.alert_id, again.state, again.sequence) == (first.alert_id, "raised", 3)
+    first, cancelled, again = events(shard(verdict(2), verdict(3, None), verdict(4)))
+    assert (again.alert_id, again.state) == (first.alert_id, "raised")
+    assert again.sequence > cancelled.sequence
+
+
+def test_after_a_replay_what_comes_next_is_news_whatever_order_the_first_run_took() -> None:
+    """Live, topics are taken as they are fetched; a replay merges them by arrival. A report of a delivery that came
+    just after the end of an alert may have been taken before it, and then the first run has had a step more."""
+    raise_it, end_it = verdict(2), verdict(3, "pass", at=NOW + HOUR)
+    identity = events(shard(raise_it))[0].alert_id
+    told = order("Notified", identity, "n", NOW + HOUR + 1, sequence=1, receiver="r", channel="mail")
+    live, replayed = shard(raise_it, told, end_it), shard(raise_it, end_it, told)
+    assert len(events(live)) == len(events(replayed)) + 1
+    replayed.feed([verdict(4, at=NOW + 2 * HOUR)])
+    again = events(replayed)[-1]
+    assert again.transition == "raised"
+    assert again.sequence > max(event.sequence for event in events(live))
 
 
 def test_a_changed_value_updates_and_never_raises_a_second() -> None:
@@ -562,8 +577,8 @@ def test_whatever_comes_in_whatever_order_the_life_of_an_alert_holds(steps: list
     for event in events(live):
         by_alert.setdefault(event.alert_id, []).append(event)
     for told in by_alert.values():
-        assert [event.sequence for event in told] == list(range(1, len(told) + 1))
         for before, after in pairwise(told):
+            assert after.sequence > before.sequence
             assert after.changed_at >= before.changed_at
             if before.state in OVER:
                 assert (before.state, after.transition) == ("cancelled", "raised")

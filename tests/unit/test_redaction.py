@@ -94,7 +94,7 @@ def test_an_alert_no_longer_names_people_in_whatever_state_it_is(state: str) -> 
     one.feed([alerts.order("Redact", identity, "r")])
     after = events(one)[-1]
     assert before.state == after.state == state
-    assert after.sequence == before.sequence + 1
+    assert after.sequence > before.sequence
     held = [str(store.unpack_history(one.redis.hashes[store.histories_key(alerts.PARTITION)][identity]))]
     kept = one.redis.hashes[store.alerts_key(alerts.PARTITION)][identity]
     held.append(store.alert_message(kept, identity).decode())
