@@ -6,61 +6,60 @@
 -- Returns {1, new version} when applied, {0, version, position} when the ledger is not where the worker saw it.
 -- Counts are kept as services/runtime/packed_counts.py describes them.
 local WIDE = '\255\255'
+local find, sub, byte, char, floor = string.find, string.sub, string.byte, string.char, math.floor
+-- As many fields at once as Lua's stack takes as arguments, with room to spare.
+local AT_ONCE = 500
 
 local function widened(narrow)
   local records = {WIDE}
   for at = 1, #narrow, 3 do
-    local last = string.byte(narrow, at + 2)
-    local kind = math.floor(last / 32)
-    records[#records + 1] = string.sub(narrow, at, at + 1) .. string.char(kind) .. struct.pack('>i4', last - kind * 32)
+    local last = byte(narrow, at + 2)
+    local kind = floor(last / 32)
+    records[#records + 1] = sub(narrow, at, at + 1) .. char(kind) .. struct.pack('>i4', last - kind * 32)
   end
   return table.concat(records)
 end
 
--- Where the record of a day and kind begins, and its count; nil and 0 where there is none.
-local function found(narrow, day, kind)
-  local at = string.find(narrow, day, 1, true)
-  while at do
-    local last = string.byte(narrow, at + 2)
-    if at % 3 == 1 and math.floor(last / 32) == kind then return at, last % 32 end
-    at = string.find(narrow, day, at + 1, true)
-  end
-  return nil, 0
-end
-
-local function found_wide(wide, day, kind)
-  local prefix = day .. string.char(kind)
-  local at = string.find(wide, prefix, 3, true)
-  while at and at % 7 ~= 3 do at = string.find(wide, prefix, at + 1, true) end
+-- Where the record of a day and kind begins in a wide string, and its count; nil and 0 where there is none.
+local function found_wide(wide, day_and_kind)
+  local at = find(wide, day_and_kind, 3, true)
+  while at and at % 7 ~= 3 do at = find(wide, day_and_kind, at + 1, true) end
   return at, at and struct.unpack('>i4', wide, at + 3) or 0
 end
 
-local function spliced(held, at, size, record)
-  if not at then return held .. record end
-  return string.sub(held, 1, at - 1) .. record .. string.sub(held, at + size)
+-- With one increment added to a narrow string; nil where the sum does not fit into one.
+local function added_narrow(held, day, kind, n)
+  local at = find(held, day, 1, true)
+  while at do
+    if at % 3 == 1 then
+      local last = byte(held, at + 2)
+      if floor(last / 32) == kind then
+        local sum = last % 32 + n
+        if sum < 0 or sum > 31 then return nil end
+        return sub(held, 1, at - 1) .. (sum > 0 and day .. char(last + n) or '') .. sub(held, at + 3)
+      end
+    end
+    at = find(held, day, at + 1, true)
+  end
+  if n < 0 or n > 31 then return nil end
+  return held .. day .. char(kind * 32 + n)
 end
 
 -- The counts with the increments (wide records without the leading FFFF) added.
 local function added(held, increments)
+  local narrow = sub(held, 1, 2) ~= WIDE
   for start = 1, #increments, 7 do
-    local day, kind = string.sub(increments, start, start + 1), string.byte(increments, start + 2)
-    local n = struct.unpack('>i4', increments, start + 3)
-    local narrow = string.sub(held, 1, 2) ~= WIDE
-    if narrow then
-      local at, count = found(held, day, kind)
-      local sum = count + n
-      if sum >= 0 and sum < 32 then
-        held = spliced(held, at, 3, sum > 0 and day .. string.char(kind * 32 + sum) or '')
-      else
-        held, narrow = widened(held), false
-      end
-      if narrow then n = nil end
-    end
-    if n then
-      local at, count = found_wide(held, day, kind)
-      local sum = count + n
-      held = spliced(held, at, 7, sum ~= 0 and day .. string.char(kind) .. struct.pack('>i4', sum) or '')
-      if held == WIDE then held = '' end
+    local kind, n = byte(increments, start + 2), struct.unpack('>i4', increments, start + 3)
+    local after = narrow and added_narrow(held, sub(increments, start, start + 1), kind, n)
+    if after then
+      held = after
+    else
+      if narrow then held, narrow = widened(held), false end
+      local day_and_kind = sub(increments, start, start + 2)
+      local at, count = found_wide(held, day_and_kind)
+      local record = count + n ~= 0 and day_and_kind .. struct.pack('>i4', count + n) or ''
+      held = at and sub(held, 1, at - 1) .. record .. sub(held, at + 7) or held .. record
+      if held == WIDE then held, narrow = '', true end
     end
   end
   return held
@@ -78,7 +77,7 @@ for key, fields in pairs(changes[1]) do
   for name, value in pairs(fields) do
     args[#args + 1] = name
     args[#args + 1] = value
-    if #args == 1000 then -- Lua's stack bounds how many arguments one call can have
+    if #args == 2 * AT_ONCE then
       redis.call('HSET', key, unpack(args))
       args = {}
     end
@@ -89,14 +88,26 @@ for key, names in pairs(changes[2]) do
   for _, name in ipairs(names) do redis.call('HDEL', key, name) end
 end
 for key, fields in pairs(changes[3]) do
+  local names, wanted = {}, {}
   for name, increments in pairs(fields) do
-    local before = redis.call('HGET', key, name) or ''
-    local after = added(before, increments)
-    if after == '' then
-      redis.call('HDEL', key, name)
-    elseif after ~= before then
-      redis.call('HSET', key, name, after)
+    names[#names + 1] = name
+    wanted[#wanted + 1] = increments
+  end
+  for first = 1, #names, AT_ONCE do
+    local counts = redis.call('HMGET', key, unpack(names, first, math.min(first + AT_ONCE - 1, #names)))
+    local args, gone = {}, {}
+    for place, before in ipairs(counts) do
+      local name = names[first + place - 1]
+      local after = added(before or '', wanted[first + place - 1])
+      if after == '' then
+        gone[#gone + 1] = name
+      else
+        args[#args + 1] = name
+        args[#args + 1] = after
+      end
     end
+    if #args > 0 then redis.call('HSET', key, unpack(args)) end
+    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
   end
 end
 
