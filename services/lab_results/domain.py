@@ -36,6 +36,7 @@ SampleFacts = struct_of(Sample, only=(*_OF_SAMPLE, "sample_id", "revision", "sta
 #: The verdict as it is written.
 VerdictFacts = struct_of(Verdict, in_full=True)
 FailedItemFacts = struct_of(FailedItem)
+_FAILED_ITEM = tuple(FailedItem.model_fields)
 
 
 class Revision(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -216,7 +217,7 @@ def _revision(event: Any, source: str, content: bytes) -> Revision:
 
 def _failed_items(event: Any) -> tuple[FailedItem, ...]:
     return tuple(
-        FailedItemFacts(**{name: getattr(item, name) for name in FailedItem.model_fields})
+        FailedItemFacts(**{name: getattr(item, name) for name in _FAILED_ITEM})
         for item in event.items
         if item.verdict == "fail"
     )
