@@ -27,6 +27,7 @@ from services.runtime.publisher import Publisher
 from services.runtime.replay import Inbox
 from services.runtime.shard import RolledBack, Shard
 from services.runtime.stage import BackgroundStage, Stage, TimedStage
+from services.runtime.workload import Workload
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ _CHECK_SECONDS = 2.0
 _TIMER_SECONDS = 1.0
 #: How long a stage in the background waits for the others each time, and how often it looks.
 _GIVE_WAY_SECONDS, _LOOK_SECONDS = 0.05, 0.002
+#: How many records a stage has in work at once.
+_IN_WORK = 15_000
 #: How long a batch that is being applied may delay a rebalance; after that it is cut off, which is safe.
 _FINISH_SECONDS = 5.0
 
@@ -73,6 +76,7 @@ class Engine:
         self._publisher = publisher
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
         self._ledgers = {stage.name: Ledger(redis, stage.name) for stage in stages}
+        self._workloads = {stage.name: Workload(_IN_WORK) for stage in stages}
         for stage in stages:
             if isinstance(stage, BackgroundStage):
                 stage.give_way = partial(self.give_way, stage.name)
@@ -312,9 +316,11 @@ class Engine:
             raise
 
     async def _apply(self, lane: _Lane, batch: Batch, acknowledge: Callable[[], None]) -> None:
+        name = lane.shard.stage.name
         try:
-            with metrics.BATCH_SECONDS.labels(lane.shard.stage.name).time():
-                await persist(lambda: lane.shard.apply(batch), lane.shard.stage.name, before_again=lane.shard.reopen)
+            async with self._workloads[name].of(len(batch.records)):
+                with metrics.BATCH_SECONDS.labels(name).time():
+                    await persist(lambda: lane.shard.apply(batch), name, before_again=lane.shard.reopen)
         except RolledBack as back:
             await self._go_back(lane, back)
             return

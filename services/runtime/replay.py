@@ -21,7 +21,7 @@ from services.runtime.batch import Batch, joined
 from services.runtime.stage import Replay
 
 #: When so much of a topic waits, no more of it is fetched until half of that is taken. One fetch brings less.
-_ROOM_BYTES = 4 * 1024 * 1024
+_ROOM_BYTES = 2 * 1024 * 1024
 #: What is applied at once; folding more would hold up the other partitions for too long.
 _JOINED_RECORDS = 5000
 
