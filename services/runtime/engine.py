@@ -40,8 +40,8 @@ _CHECK_SECONDS = 2.0
 _TIMER_SECONDS = 1.0
 #: How long a stage in the background waits for the others each time, and how often it looks.
 _GIVE_WAY_SECONDS, _LOOK_SECONDS = 0.05, 0.002
-#: How many records a stage has in work at once.
-_IN_WORK = 15_000
+#: While a stage has so many records in work, no further batch is taken in hand.
+_IN_WORK = 5_000
 #: How long a batch that is being applied may delay a rebalance; after that it is cut off, which is safe.
 _FINISH_SECONDS = 5.0
 
@@ -254,14 +254,17 @@ class Engine:
         return found
 
     async def _run(self, lane: _Lane) -> None:
-        pause = lane.shard.stage.pause_seconds
+        pause, workload = lane.shard.stage.pause_seconds, self._workloads[lane.shard.stage.name]
         while True:
             await lane.inbox.ready()
             async with lane.lock:
                 with self._fatal_errors(lane):
+                    await workload.turn()
                     # taken only now: what was fetched before a rollback was noticed is no longer there
-                    if (waiting := lane.inbox.take()) is not None:
-                        await self._apply(lane, waiting.batch, waiting.done)
+                    waiting = lane.inbox.take()
+                    with workload.of(len(waiting.batch.records) if waiting is not None else 0):
+                        if waiting is not None:
+                            await self._apply(lane, waiting.batch, waiting.done)
                     if lane.inbox.is_empty:  # else the next batch does it
                         await self._noticing(lane, lane.shard.tidy)
             if pause:
@@ -318,9 +321,8 @@ class Engine:
     async def _apply(self, lane: _Lane, batch: Batch, acknowledge: Callable[[], None]) -> None:
         name = lane.shard.stage.name
         try:
-            async with self._workloads[name].of(len(batch.records)):
-                with metrics.BATCH_SECONDS.labels(name).time():
-                    await persist(lambda: lane.shard.apply(batch), name, before_again=lane.shard.reopen)
+            with metrics.BATCH_SECONDS.labels(name).time():
+                await persist(lambda: lane.shard.apply(batch), name, before_again=lane.shard.reopen)
         except RolledBack as back:
             await self._go_back(lane, back)
             return

@@ -1,7 +1,8 @@
 """Bounds how many records a stage has in work at once, and so the memory that a process takes.
 
 A record in work is its bytes, what it was read as, the state it touches and all that follows from it: some kilobytes. A
-few large batches side by side keep processor, Redis and Kafka busy; what more there are would only lie there.
+few large batches side by side keep processor, Redis and Kafka busy; what more there are would only lie there. While a
+batch waits for its turn it grows, and the larger a batch, the less a record of it costs.
 """
 
 from __future__ import annotations
@@ -9,55 +10,48 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
 
 class Workload:
-    """Lets batches in, in the order in which they come, while the records of all that are in are few enough.
+    """Lets in one after the other, in the order in which they ask, while so few records are in work.
 
-    A batch that is larger than the whole is let in alone.
+    The last that is let in may bring more than there was room for: how many it has it says only then.
     """
 
     def __init__(self, records: int) -> None:
-        """At most so many records at once."""
-        self._room = self._records = records
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        """Nobody is let in while so many records or more are in work."""
+        self._limit = records
+        self._in_work = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
-    @contextlib.asynccontextmanager
-    async def of(self, records: int) -> AsyncIterator[None]:
-        """Waits until there is room for so many records, which they keep to the end of the context."""
-        wanted = min(records, self._records)
-        await self._enter(wanted)
-        try:
-            yield
-        finally:
-            self._give_back(wanted)
-
-    async def _enter(self, wanted: int) -> None:
-        if not self._waiting and wanted <= self._room:
-            self._room -= wanted
+    async def turn(self) -> None:
+        """Returns once there is room; what is taken in hand then is to be told by `of` before anything is awaited."""
+        if not self._waiting and self._in_work < self._limit:
             return
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append((wanted, turn))
+        self._waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._let_in()  # those behind it
-            else:
-                self._give_back(wanted)
+            if not turn.cancelled():
+                self._next()  # the turn was just given
             raise
 
-    def _give_back(self, wanted: int) -> None:
-        self._room += wanted
-        self._let_in()
+    @contextlib.contextmanager
+    def of(self, records: int) -> Iterator[None]:
+        """So many records, or none, are in work to the end of the context, which is entered right after `turn`."""
+        self._in_work += records
+        self._next()
+        try:
+            yield
+        finally:
+            self._in_work -= records
+            self._next()
 
-    def _let_in(self) -> None:
-        while self._waiting:
-            wanted, turn = self._waiting[0]
-            if not turn.cancelled():
-                if wanted > self._room:
-                    return
-                self._room -= wanted
+    def _next(self) -> None:
+        while self._waiting and self._in_work < self._limit:
+            turn = self._waiting.popleft()
+            if not turn.done():
                 turn.set_result(None)
-            self._waiting.popleft()
+                return  # it says how much it brings before the next one is let in
