@@ -115,7 +115,7 @@ def outcome_of(system: System) -> Outcome:
     So alerts differ in how many steps they took, and those that nobody has acted on yet in which was the last."""
     found = outcome(system)
     for alert in found["alerts"].values():
-        for name in ("sequence", "event_id", *(_LAST_STEP if alert["state"] == "notified" else ())):
+        for name in ("steps", *(_LAST_STEP if alert["state"] == "notified" else ())):
             alert.pop(name, None)
     found["answered"] = {event: one for event, one in found["answered"].items() if not event.startswith(SENDER)}
     return found

@@ -8,14 +8,18 @@ from typing import Any
 
 from redis import Redis
 
-from schemas.topics import RATES, RECEIPTS, VERDICTS
+from schemas.topics import ALERT_EVENTS, RATES, RECEIPTS, VERDICTS
 from services.lab_results.counts_store import value_of
 from services.lab_results.cuts import CUT_NAMES
 from services.runtime.packed_counts import add_packed
 from tests.system import System
 
 #: When the broker took something in, and when something was computed, is another time in each run.
-_TIMES = ("raised_at", "changed_at", "notified_at", "ack_by", "act_near_at", "act_by", "ack_expires_at")
+#: An alert's sequence, and so the id of its event, is such a moment too.
+_TIMES = (
+    *("raised_at", "changed_at", "notified_at", "ack_by", "act_near_at", "act_by", "ack_expires_at"),
+    *("sequence", "event_id"),
+)
 Outcome = dict[str, Any]
 
 
@@ -30,9 +34,13 @@ def raw_counts(system: System) -> dict[str, dict[int, int]]:
 
 
 def alerts(system: System) -> dict[str, dict[str, Any]]:
-    """Every alert by its id, with its state, its sequence and all it says but times."""
+    """Every alert by its id, with its state, the number of steps it took and all it says but times."""
+    steps: dict[str, set[int]] = defaultdict(set)
+    for event in system.messages(ALERT_EVENTS.name):
+        steps[event["alert_id"]].add(event["sequence"])
     return {
         alert["alert_id"]: {name: value for name, value in alert.items() if name not in _TIMES}
+        | {"steps": len(steps[alert["alert_id"]])}
         for alert in system.alerts()
     }
 
