@@ -15,6 +15,7 @@ from schemas.topics import FINDINGS, RATES
 from services.alerts import values
 from services.alerts.floors import Floor, Floors, judge, load_floors
 from services.alerts.words import DOMAINS, PLANS
+from services.runtime.fields import read_fields
 from services.runtime.inner import InnerTopic
 from services.runtime.intake import Input, Taken
 from services.runtime.messages import Writer
@@ -60,15 +61,9 @@ class RatesWatchStage:
     async def load(self, redis: Redis, partition: int, inputs: Sequence[Input]) -> State:
         """Which of the rates lay under their floors."""
         rates = [item.event for item in inputs if isinstance(item, Taken)]
-        names = list(dict.fromkeys(_name(floor, rate) for rate in rates for floor in self._of(rate)))
-        if not names:
-            return {}
-        packed = await cast(Any, redis.hmget(watched_key(partition), names))
-        return {
-            name: Watched(*msgpack.unpackb(value))
-            for name, value in zip(names, packed, strict=True)
-            if value is not None
-        }
+        names = (_name(floor, rate) for rate in rates for floor in self._of(rate))
+        kept = await read_fields(redis, watched_key(partition), names)
+        return {name: Watched(*msgpack.unpackb(value)) for name, value in kept}
 
     def fold(self, state: State, partition: int, inputs: Sequence[Input], version: int) -> Changes:
         """A finding for each rate that stands otherwise than before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
@@ -12,6 +12,7 @@ from schemas.sampling import Sample
 from schemas.structs import nested_structs, struct_of
 from services.lab_results.domain import Dossier, Report, SampleFacts
 from services.runtime.codec import DamagedValue, codec_of
+from services.runtime.fields import read_fields
 from services.runtime.stage import state_key
 
 STAGE = "lab"
@@ -24,11 +25,8 @@ def dossiers_key(partition: int) -> str:
 
 async def load_dossiers(redis: Redis, partition: int, sample_ids: Iterable[str]) -> dict[str, Dossier]:
     """The dossiers of those samples of which there is one."""
-    names = list(dict.fromkeys(sample_ids))
-    if not names:
-        return {}
-    packed = await cast(Any, redis.hmget(dossiers_key(partition), names))
-    return {name: unpack_dossier(value, name) for name, value in zip(names, packed, strict=True) if value is not None}
+    kept = await read_fields(redis, dossiers_key(partition), sample_ids)
+    return {name: unpack_dossier(value, name) for name, value in kept}
 
 
 #: Values told by their place, without the sample_id, by which Redis finds the dossier.

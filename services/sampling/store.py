@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from services.runtime.fields import read_fields
 from services.runtime.stage import state_key
 from services.sampling.domain import Life
 from services.sampling.packing import pack_life, unpack_life
@@ -23,11 +23,8 @@ def lives_key(partition: int) -> str:
 
 async def load_lives(redis: Redis, partition: int, sample_ids: Iterable[str]) -> dict[str, Life]:
     """The lives of those samples that are known."""
-    names = list(dict.fromkeys(sample_ids))
-    if not names:
-        return {}
-    packed = await cast(Any, redis.hmget(lives_key(partition), names))
-    return {name: unpack_life(value, name) for name, value in zip(names, packed, strict=True) if value is not None}
+    kept = await read_fields(redis, lives_key(partition), sample_ids)
+    return {name: unpack_life(value, name) for name, value in kept}
 
 
 def open_key(partition: int) -> str:
