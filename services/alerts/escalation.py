@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self, get_args
+from typing import Annotated, Final, Self, get_args
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from schemas.alerts import Level, Severity, Urgency
 from schemas.regions import roll_up
-from schemas.writing import first_error
+from services.alerts.checked_file import read_checked
 
 #: The lowest first.
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
@@ -84,13 +83,7 @@ class Policy(_Strict):
 
 def load_policy(path: Path | str = DEFAULT_FILE) -> Policy:
     """Reads and checks the file; raises BadPolicy, which names the place."""
-    try:
-        body: Any = yaml.safe_load(Path(path).read_text("utf-8"))
-        return Policy.model_validate(body)
-    except ValidationError as error:
-        raise BadPolicy(f"{path}: {': '.join(first_error(error))}") from None
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise BadPolicy(f"{path}: {error}") from None
+    return read_checked(path, Policy, BadPolicy)
 
 
 def first_level(region: str) -> Level:

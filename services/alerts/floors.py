@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.alerts import Severity
 from schemas.qualification import Window
 from schemas.values import Domain, Identifier, Plan
-from schemas.writing import first_error
+from services.alerts.checked_file import read_checked
 
 DEFAULT_FILE: Final = Path(__file__).with_name("floors.yaml")
 
@@ -89,10 +88,4 @@ def judge(floors: Floors, floor: Floor, window: Window | None) -> Judgement:
 
 def load_floors(path: Path | str = DEFAULT_FILE) -> Floors:
     """Reads and checks the file; raises BadFloors, which names the place."""
-    try:
-        body: Any = yaml.safe_load(Path(path).read_text("utf-8"))
-        return Floors.model_validate(body)
-    except ValidationError as error:
-        raise BadFloors(f"{path}: {': '.join(first_error(error))}") from None
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise BadFloors(f"{path}: {error}") from None
+    return read_checked(path, Floors, BadFloors)
