@@ -19,7 +19,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from schemas.topics import MAX_MESSAGE_BYTES, TOPICS
+from schemas.topics import COMPRESSION, MAX_MESSAGE_BYTES, TOPICS
 from services.cli.backup_files import (
     BackupError,
     Entry,
@@ -177,7 +177,7 @@ def _producer(bootstrap: str) -> KafkaProducer:
         acks="all",
         linger_ms=20,
         batch_size=512 * 1024,
-        compression_type="lz4",
+        compression_type=COMPRESSION,
         max_request_size=MAX_MESSAGE_BYTES + 1024 * 1024,
         allow_auto_create_topics=False,
         **client_options(),

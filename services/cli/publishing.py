@@ -15,7 +15,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from pydantic import ValidationError
 
 from schemas.receipts import Receipt
-from schemas.topics import MAX_MESSAGE_BYTES, RECEIPTS
+from schemas.topics import COMPRESSION, MAX_MESSAGE_BYTES, RECEIPTS
 from services.cli.outgoing import Answer, Answers, Outgoing
 from services.runtime.kafka_security import client_options
 
@@ -176,7 +176,7 @@ def _producer(bootstrap: str, delivery_s: float) -> KafkaProducer:
         bootstrap_servers=bootstrap,
         client_id="samplewatch-cli",
         acks="all",
-        compression_type="lz4",
+        compression_type=COMPRESSION,
         linger_ms=20,
         batch_size=512 * 1024,
         max_request_size=MAX_MESSAGE_BYTES,

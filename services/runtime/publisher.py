@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from schemas.topics import MAX_MESSAGE_BYTES
+from schemas.topics import COMPRESSION, MAX_MESSAGE_BYTES
 from services.runtime.kafka_security import client_options
 from services.runtime.messages import Message
 
@@ -66,7 +66,7 @@ class Publisher:
             bootstrap_servers=self._bootstrap,
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4",
+            compression_type=COMPRESSION,
             max_batch_size=_BATCH_BYTES,
             # a dead letter carries a message of the largest size and the headers that explain it
             max_request_size=MAX_MESSAGE_BYTES + _BATCH_BYTES,
