@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from bench.feed import COUNTRY, PEERS, Record, results, sample_id, samples, samplings
+from bench.feed import COUNTRY, PEERS, Record, Variety, results, sample_id, samples, samplings
 from bench.options import Options
-from schemas.topics import LAB_RESULTS, SAMPLES, SAMPLING_EVENTS
+from schemas.topics import LAB_RESULTS, SAMPLES, SAMPLING_EVENTS, VERDICTS
+from services.alerts.stage import AlertsStage
 from services.lab_results.stage import LabStage
 from services.runtime.partitioning import homes_of
 from services.runtime.settings import PARTITIONS
@@ -70,6 +71,8 @@ class _Shard:
     def __init__(self, stage: Stage[Any, Any]) -> None:
         self._stage = stage
         self._redis: Any = _Kept()
+        #: The last verdict of each sample.
+        self.verdicts: dict[bytes, Record] = {}
 
     def feed(self, topic: str, records: Iterable[Record]) -> dict[str, float]:
         """Microseconds of the processor for each record, by step."""
@@ -95,6 +98,9 @@ class _Shard:
         times.append(time.process_time())
         for key, fields in changes.put.items():
             self._redis.hashes[key].update(fields)
+        for message in changes.messages:
+            if message.topic == VERDICTS.name:
+                self.verdicts[message.key] = message.key, message.value
         return dict(zip(_STEPS, (after - before for before, after in pairwise(times)), strict=True))
 
 
@@ -113,8 +119,18 @@ def measure() -> dict[str, Any]:
             f"lab_results: {SAMPLES.name}": lab.feed(SAMPLES.name, samples(numbers, variety)),
             f"lab_results: {LAB_RESULTS.name}": lab.feed(LAB_RESULTS.name, results(numbers, variety)),
             f"sampling: {SAMPLING_EVENTS.name}": sampling.feed(SAMPLING_EVENTS.name, samplings(numbers, variety)),
+            f"sampling: {VERDICTS.name}": sampling.feed(VERDICTS.name, lab.verdicts.values()),
+            f"alerts: {VERDICTS.name}, failing": _Shard(AlertsStage()).feed(VERDICTS.name, _failing(numbers, variety)),
         }
     return found
+
+
+def _failing(numbers: list[int], variety: Variety) -> Iterable[Record]:
+    """Verdicts of samples that fail."""
+    lab = _Shard(LabStage())
+    lab.feed(SAMPLES.name, samples(numbers, variety))
+    lab.feed(LAB_RESULTS.name, results(numbers, variety, fail_ratio=1.0))
+    return lab.verdicts.values()
 
 
 def _at_home(count: int) -> list[int]:

@@ -24,7 +24,7 @@ _DAY = 24 * 3600 * 1000
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 #: The largest event that is accepted.
 MAX_EVENT_BYTES = 1024 * 1024
-#: The codec of what Samplewatch itself writes. Kafka's clients take lz4 and gzip at level 9, and zstd at 3: of verdicts it
+#: The codec of what Samplewatch itself writes. Clients in Python take lz4 at level 9 and zstd at 3: of verdicts, zstd
 #: makes two thirds of the bytes for a seventh of the processor time.
 COMPRESSION = "zstd"
 #: The longest window is 365 days; the margin covers late corrections.

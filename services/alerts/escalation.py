@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Self, get_args
 
@@ -97,6 +98,7 @@ def level_above(level: Level, region: str) -> Level | None:
     return next((higher for higher in above if higher in _named(region)), None)
 
 
+@lru_cache(maxsize=8192)
 def _named(region: str) -> tuple[Level, ...]:
     if _CITY.fullmatch(region):
         return ("city",)

@@ -5,9 +5,9 @@ The ratio is value / limit. "超标 n 倍" is not used: some mean the ratio by i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Context, Decimal, InvalidOperation
 
-from schemas.alerts import Wording
 from schemas.results import BELOW_LIMIT
 from schemas.verdicts import FailedItem
 
@@ -32,14 +32,11 @@ def describe(item: FailedItem) -> tuple[str, str]:
     return f"{zh}({told_zh})" if told_zh else zh, f"{en} ({told_en})" if told_en else en
 
 
-def described(items: tuple[FailedItem, ...], most: int) -> Wording:
-    """As many items as `most`, and how many there are besides."""
-    told = [describe(item) for item in items[:most]]
-    left = len(items) - len(told)
-    more_zh, more_en = (f"等{len(items)}项", f" and {left} more") if left else ("", "")
-    return Wording.model_construct(
-        zh="、".join(zh for zh, _ in told) + more_zh, en=", ".join(en for _, en in told) + more_en
-    )
+def listed(told: Sequence[tuple[str, str]], items: int) -> tuple[str, str]:
+    """Items as `describe` tells them, in a row, and how many of all `items` there are besides: Chinese, English."""
+    left = items - len(told)
+    more_zh, more_en = (f"等{items}项", f" and {left} more") if left else ("", "")
+    return "、".join([zh for zh, _ in told]) + more_zh, ", ".join([en for _, en in told]) + more_en
 
 
 def ratio_of(value: Decimal, limit: Decimal) -> str | None:

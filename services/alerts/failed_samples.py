@@ -13,7 +13,7 @@ from services.alerts import values
 from services.alerts.act_by import ActBy
 from services.alerts.domain import NOTHING, Case, settle
 from services.alerts.escalation import Policy
-from services.alerts.excess import described
+from services.alerts.excess import describe, listed
 from services.alerts.item_classes import class_of, grade_of
 
 RULE: Final = "failed_sample"
@@ -121,6 +121,7 @@ def _stands(
     now: int,
 ) -> Case:
     grade = grade_of(item_class)
+    told = [describe(item) for item in items[:_IN_DESCRIPTION]]
     event_zh, event_en = _EVENT[verdict.measure]
     says: dict[str, Any] = {
         "kind": "failed_sample",
@@ -129,8 +130,8 @@ def _stands(
         "severity": grade.severity,
         "urgency": grade.urgency,
         "certainty": "Observed" if verdict.measure == "qualification" else "Possible",
-        "headline": _headline(verdict, items),
-        "description": _description(verdict, items),
+        "headline": _headline(verdict, listed(told[:_IN_HEADLINE], len(items))),
+        "description": _description(verdict, listed(told, len(items))),
         "instruction": _instruction(verdict, grade.urgency == "Immediate"),
         "area": verdict.region,
         "domain": verdict.domain,
@@ -159,16 +160,14 @@ def _stands(
     )
 
 
-def _headline(verdict: Verdict, items: tuple[FailedItem, ...]) -> Wording:
+def _headline(verdict: Verdict, items: tuple[str, str]) -> Wording:
     zh, en = _NOUN[verdict.measure]
-    told = described(items, _IN_HEADLINE)
-    return values.Wording(zh=f"{verdict.product_name}{zh}:{told.zh}", en=f"{verdict.product_name} {en}: {told.en}")
+    return values.Wording(zh=f"{verdict.product_name}{zh}:{items[0]}", en=f"{verdict.product_name} {en}: {items[1]}")
 
 
-def _description(verdict: Verdict, items: tuple[FailedItem, ...]) -> Wording:
-    told = described(items, _IN_DESCRIPTION)
-    zh = [f"抽样编号 {verdict.sample_id}", f"不合格项目:{told.zh}"]
-    en = [f"Sample {verdict.sample_id}", f"failed: {told.en}"]
+def _description(verdict: Verdict, items: tuple[str, str]) -> Wording:
+    zh = [f"抽样编号 {verdict.sample_id}", f"不合格项目:{items[0]}"]
+    en = [f"Sample {verdict.sample_id}", f"failed: {items[1]}"]
     for label_zh, label_en, value in (
         ("被抽样单位", "sampled from", verdict.sampled_party and verdict.sampled_party.name),
         ("标称生产企业", "producer", verdict.producer and verdict.producer.name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar, cast, get_args
 
 import msgspec
@@ -40,6 +41,7 @@ def replaced(value: T, **fields: Any) -> T:
     return cast(T, msgspec.structs.replace(cast(Any, value), **fields))
 
 
+@lru_cache(maxsize=4096)  # what arrives together has one time
 def text_of(milliseconds: int) -> Any:
     """A moment as the mirrors hold it."""
     return moment_of(milliseconds).isoformat()

@@ -36,12 +36,13 @@ def day_from_number(number: int) -> date:
     return date.fromordinal(number + _EPOCH)
 
 
+@lru_cache(maxsize=4096)  # records that arrive together have one time
 def moment_of(milliseconds: int) -> datetime:
     """A Kafka timestamp as a moment in UTC; one beyond the calendar is put at its end."""
     return datetime.fromtimestamp(min(max(milliseconds, 0), _LAST) / 1000, UTC)
 
 
-@lru_cache(maxsize=4096)  # records that arrive together have one time
+@lru_cache(maxsize=4096)
 def day_number_at(milliseconds: int) -> int:
     """The number of the day on which a Kafka timestamp falls."""
     return day_number(day_of(moment_of(milliseconds)))

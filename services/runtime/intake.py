@@ -123,7 +123,7 @@ class Intake:
                 if size_of(record) > 2 * MAX_EVENT_BYTES:
                     raise NotAnEvent("headers", f"are more than {MAX_EVENT_BYTES:,} bytes")
                 return Misrouted(record, home)
-            wrong = implausible_time(taken.event, taken.source, _moment(record.timestamp))
+            wrong = implausible_time(taken.event, taken.source, moment_of(record.timestamp))
             return taken if wrong is None else Refused(record, *wrong)
         except NotAnEvent as error:
             return Refused(record, error.field, error.reason)
@@ -227,10 +227,6 @@ def fold_intake(intake: Intake, changes: Changes, inputs: Iterable[Input], take:
                 logger.exception("%s: an event could not be taken", intake.topic.name)
                 answer = rejected("value", f"could not be processed: {type(error).__name__}: {error}")
         intake.answer(changes, item, answer)
-
-
-#: Records of one batch often share their time of arrival.
-_moment = lru_cache(maxsize=4096)(moment_of)
 
 
 @lru_cache(maxsize=4096)

@@ -93,8 +93,7 @@ class SamplingStage:
                 for event in self.watcher.told(life):
                     said = self._deadlines.message(partition, sample_id, event, event.event_id, event.at.isoformat())
                     changes.put[store.open_key(partition)][event.deadline_id] = said.value or b""
-            sample = domain.sample_of(life)
-            if sample is not None and life.revision != was.revision:
+            if life.revision != was.revision and (sample := domain.sample_of(life)) is not None:
                 changes.messages.append(
                     self._samples.message(partition, sample_id, sample, f"{sample_id}:{life.revision}")
                 )
