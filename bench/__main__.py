@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python -m bench [throughput|latency|rebuild|memory|query|alerts|peers ...] [--quick]`."""
+"""Runs the benchmarks: `python -m bench [throughput|cost|latency|rebuild|memory|query|alerts|peers ...] [--quick]`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from bench import alerts, latency, memory, peers, query, rebuild, throughput
+from bench import alerts, cost, latency, memory, peers, query, rebuild, throughput
 from bench.options import QUICK, Options
 from bench.rig import rig
 from deploy.embedded.jars import KAFKA_VERSION
@@ -28,6 +28,7 @@ from deploy.embedded.jars import KAFKA_VERSION
 BENCHMARKS = {
     "throughput": throughput,
     "peers": peers,
+    "cost": cost,
     "latency": latency,
     "rebuild": rebuild,
     "memory": memory,
@@ -35,7 +36,7 @@ BENCHMARKS = {
     "alerts": alerts,
 }
 #: Those of a group share a broker, since their numbers are compared.
-GROUPS = (("throughput", "peers"), ("latency",), ("rebuild",), ("memory",), ("query",), ("alerts",))
+GROUPS = (("throughput", "peers", "cost"), ("latency",), ("rebuild",), ("memory",), ("query",), ("alerts",))
 _RESULTS = Path(__file__).with_name("results") / "latest.json"
 
 

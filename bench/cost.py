@@ -1,7 +1,8 @@
 """Cost: what pure code takes of the processor for each event, step by step, with no broker and no Redis beside it.
 
 A batch is read (decode), its state unpacked (load), folded, and packed for the ledger (pack); the kept values
-themselves are packed in the fold. Processor time, the median of the batches. Alone: `python -m bench.cost`.
+themselves are packed in the fold. Processor time, the median of the batches. The last line of each variety is the floor
+(`floor.py`). Alone: `python -m bench.cost`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from typing import Any, NamedTuple
 import msgpack
 
 from bench.feed import COUNTRY, PEERS, Record, Variety, results, sample_id, samples, samplings
+from bench.floor import floor
 from bench.options import Options
-from schemas.topics import LAB_RESULTS, SAMPLES, SAMPLING_EVENTS, VERDICTS
+from schemas.topics import LAB_RESULTS, RECEIPTS, SAMPLES, SAMPLING_EVENTS, VERDICTS
 from services.alerts.stage import AlertsStage
+from services.lab_results import store
 from services.lab_results.stage import LabStage
+from services.runtime.messages import Message
 from services.runtime.partitioning import homes_of
 from services.runtime.settings import PARTITIONS
 from services.runtime.stage import Changes, Stage
@@ -71,8 +75,14 @@ class _Shard:
     def __init__(self, stage: Stage[Any, Any]) -> None:
         self._stage = stage
         self._redis: Any = _Kept()
+        #: What followed from the last batch.
+        self.last: list[Message] = []
         #: The last verdict of each sample.
         self.verdicts: dict[bytes, Record] = {}
+
+    def kept(self, key: str) -> dict[Any, Any]:
+        """A hash."""
+        return dict(self._redis.hashes[key])
 
     def feed(self, topic: str, records: Iterable[Record]) -> dict[str, float]:
         """Microseconds of the processor for each record, by step."""
@@ -98,7 +108,8 @@ class _Shard:
         times.append(time.process_time())
         for key, fields in changes.put.items():
             self._redis.hashes[key].update(fields)
-        for message in changes.messages:
+        self.last = changes.messages
+        for message in self.last:
             if message.topic == VERDICTS.name:
                 self.verdicts[message.key] = message.key, message.value
         return dict(zip(_STEPS, (after - before for before, after in pairwise(times)), strict=True))
@@ -122,7 +133,14 @@ def measure() -> dict[str, Any]:
             f"sampling: {VERDICTS.name}": sampling.feed(VERDICTS.name, lab.verdicts.values()),
             f"alerts: {VERDICTS.name}, failing": _Shard(AlertsStage()).feed(VERDICTS.name, _failing(numbers, variety)),
         }
+        found[name]["lab_results: the floor"] = {"libraries": _floor(lab, numbers[-_BATCH:], variety)}
     return found
+
+
+def _floor(lab: _Shard, numbers: list[int], variety: Variety) -> float:
+    values = [value for _, value in results(numbers, variety)]
+    dossiers = [*lab.kept(store.dossiers_key(0)).values()][-_BATCH:]
+    return floor(values, dossiers, [message for message in lab.last if message.topic in (VERDICTS.name, RECEIPTS.name)])
 
 
 def _failing(numbers: list[int], variety: Variety) -> Iterable[Record]:
