@@ -1,10 +1,13 @@
-"""Real records imported: the known totals, whatever the order, however often, and whatever is stopped meanwhile."""
+"""Real records imported: known totals and a recount, whatever the order, how often, and what is stopped meanwhile."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,23 +16,15 @@ from kafka import TopicPartition
 
 from schemas.topics import ALERT_EVENTS, LAB_RESULTS, RATES, SAMPLES, VERDICTS
 from services.runtime.settings import PARTITIONS
-from tests.system import COMMAND, ROOT, WAIT_S, System, embedded, unique
+from tests.imported import FILES, ITEMS, MISSING, TOTALS, import_all, import_file
+from tests.recount import RECORDS, Table, differences, recount
+from tests.system import COMMAND, WAIT_S, System, embedded, unique
 
-DATA = ROOT.parent / "shared" / "data"
-FILES = {
-    "uk-pesticides": DATA / "uk_pesticide_samples_2016_2020.csv.gz",
-    "chicago": DATA / "chicago_food_inspections_2011_2013.csv.gz",
-}
 CITY = {"uk-pesticides": "GB/UK", "chicago": "US-IL/Chicago"}
-#: samples, passed, failed.
-TOTALS = {"uk-pesticides": (15_947, 15_129, 818), "chicago": (17_823, 14_249, 3_574)}
-ITEMS = {"uk-pesticides": 19_207, "chicago": 17_823}
 CUTS = ("all", "province", "city", "county", "category_1", "category_2", "stage", "laboratory", "producer")
 CROSSED = ("sampled_party", "county_category", "stage_category")
 
-pytestmark = pytest.mark.skipif(
-    not all(path.exists() for path in FILES.values()), reason=f"the records are not in {DATA}"
-)
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 Snapshot = dict[str, Any]
 
@@ -38,21 +33,7 @@ Snapshot = dict[str, Any]
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system with both files imported, samples first."""
     with embedded(tmp_path_factory.mktemp("imported")) as system:
-        for name in FILES:
-            report = import_file(system, name)
-            samples, passed, failed = TOTALS[name]
-            counted = {key: report[key] for key in ("samples", "results", "items", "pass", "fail", "bad_rows")}
-            assert counted == {
-                "samples": samples,
-                "results": samples,
-                "items": ITEMS[name],
-                "pass": passed,
-                "fail": failed,
-                "bad_rows": [],
-            }
-            # a result may still overtake its sample on its way through the sampling service
-            assert report["accepted"] + report["parked"] == 2 * samples, report
-        system.wait_idle()
+        import_all(system)
         yield system
 
 
@@ -60,11 +41,6 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 def expected(imported: System) -> Snapshot:
     """What follows from both files."""
     return snapshot(imported)
-
-
-def import_file(system: System, name: str, *words: str) -> dict[str, Any]:
-    report: dict[str, Any] = system.json("import", str(FILES[name]), "--format", name, *words)
-    return report
 
 
 #: What depends on when an alert was raised.
@@ -142,6 +118,55 @@ def test_one_alert_per_failed_sample_and_item_class(imported: System, expected: 
     # the records fall under floors of rates as well, which is another kind
     events = [event for event in imported.messages(ALERT_EVENTS.name) if event["kind"] == "failed_sample"]
     assert sorted(event["alert_id"] for event in events) == sorted(expected["alerts"])
+
+
+def by_api(system: System, path: str, rows: str, **asked: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        words = urllib.parse.urlencode({"domain": "food", "plan": "supervision", **asked, **cursor})
+        with urllib.request.urlopen(f"{system.services['lab_results'].http}{path}?{words}", timeout=WAIT_S) as answer:
+            page = json.load(answer)
+        found += page[rows]
+        if page["next"] is None:
+            return found
+        cursor = {"cursor": page["next"]}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_recount_by_area_category_and_month(imported: System, name: str) -> None:
+    prefix, columns = RECORDS[name]
+    found: Table = {}
+    for one in by_api(imported, "/rates/series", "series", cut="county_category", by="month", limit="500"):
+        if one["cell"].startswith(prefix):
+            area, _, category = one["cell"].removeprefix(prefix).partition(" × ")
+            for point in one["points"]:
+                found[area, category, point["from"][:7]] = (point["pass"], point["fail"])
+    assert len(found) > 1000
+    assert differences(found, recount(name, *columns, "area", "category", "month")) == {}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_recount_by_area_and_month(imported: System, name: str) -> None:
+    prefix, columns = RECORDS[name]
+    found = {
+        (one["cell"].removeprefix(prefix), point["from"][:7]): (point["pass"], point["fail"])
+        for one in by_api(imported, "/rates/series", "series", cut="county", by="month", limit="500")
+        if one["cell"].startswith(prefix)
+        for point in one["points"]
+    }
+    assert differences(found, recount(name, *columns, "area", "month")) == {}
+
+
+def test_a_recount_by_category(imported: System) -> None:
+    """The categories of both files lie in one cut; none is in both."""
+    found = {
+        (row["cell"],): (row["pass"], row["fail"]) for row in by_api(imported, "/rates", "rates", cut="category_1")
+    }
+    wanted: Table = {}
+    for name, (_, columns) in RECORDS.items():
+        wanted |= recount(name, *columns, "category")
+    assert differences(found, wanted) == {}
 
 
 def test_importing_again_changes_nothing(imported: System, expected: Snapshot) -> None:
