@@ -82,11 +82,15 @@ def samplings(numbers: Iterable[int], variety: Variety) -> Iterator[Record]:
         yield sample_id(number).encode(), f"{{{head},{_description(number, variety)}}}".encode()
 
 
+def fails(number: int, fail_ratio: float) -> bool:
+    """Whether the result of the sample of that number fails."""
+    return number * 2246822519 % 2**32 < fail_ratio * 2**32
+
+
 def results(numbers: Iterable[int], variety: Variety, fail_ratio: float = FAIL_RATIO) -> Iterator[Record]:
     """First reports of about 360 bytes, with the items of the peers' feed; the given part of them fails."""
     for number in numbers:
-        fails = number * 2246822519 % 2**32 < fail_ratio * 2**32
-        verdict, value = ("fail", 0.72) if fails else ("pass", 0.12)
+        verdict, value = ("fail", 0.72) if fails(number, fail_ratio) else ("pass", 0.12)
         text = (
             f'{{"type":"ResultReported","event_id":"e{number}","source":"bench","report_no":"R{number:08d}",'
             f'"sample_id":"{sample_id(number)}","lab_id":"L{number % variety.laboratories}",'
