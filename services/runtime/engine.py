@@ -260,15 +260,19 @@ class Engine:
             async with lane.lock:
                 with self._fatal_errors(lane):
                     await workload.turn()
-                    # taken only now: what was fetched before a rollback was noticed is no longer there
-                    waiting = lane.inbox.take()
-                    with workload.of(len(waiting.batch.records) if waiting is not None else 0):
-                        if waiting is not None:
-                            await self._apply(lane, waiting.batch, waiting.done)
+                    await self._apply_next(lane, workload)
                     if lane.inbox.is_empty:  # else the next batch does it
                         await self._noticing(lane, lane.shard.tidy)
             if pause:
                 await asyncio.sleep(pause)
+
+    async def _apply_next(self, lane: _Lane, workload: Workload) -> None:
+        # a call of its own, so that a lane which waits for more holds nothing of what it applied. Taken only now, in its
+        # turn: what was fetched before a rollback was noticed is no longer there
+        waiting = lane.inbox.take()
+        with workload.of(len(waiting.batch.records) if waiting is not None else 0):
+            if waiting is not None:
+                await self._apply(lane, waiting.batch, waiting.done)
 
     async def _run_timers(self, lane: _Lane) -> None:
         while True:
