@@ -267,8 +267,8 @@ class Engine:
                 await asyncio.sleep(pause)
 
     async def _apply_next(self, lane: _Lane, workload: Workload) -> None:
-        # a call of its own, so that a lane which waits for more holds nothing of what it applied; taken only now, in its
-        # turn: what was fetched before a rollback was noticed is no longer there
+        # a call of its own, so that a lane which waits for more holds nothing of what it applied; and taken only in its
+        # turn, since what was fetched before a rollback was noticed is no longer there
         waiting = lane.inbox.take()
         with workload.of(len(waiting.batch.records) if waiting is not None else 0):
             if waiting is not None:
