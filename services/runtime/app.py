@@ -21,6 +21,7 @@ from services.runtime.kafka_security import KafkaSecurity
 from services.runtime.limits import DeadLetterLimit
 from services.runtime.liveness import Liveness, Stalled, watch_progress
 from services.runtime.measuring import measure
+from services.runtime.memory import keep_trimmed
 from services.runtime.publisher import Publisher
 from services.runtime.redis_checks import UnfitRedis, check_redis
 from services.runtime.settings import PARTITIONS, Settings
@@ -116,6 +117,10 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
     @app.task(on_leader=False)  # type: ignore[untyped-decorator,unused-ignore]
     async def keep_gauges() -> None:
         await measure(engine, redis)
+
+    @app.task(on_leader=False)  # type: ignore[untyped-decorator,unused-ignore]
+    async def give_memory_back() -> None:
+        await keep_trimmed()
 
     @app.task(on_leader=False)  # type: ignore[untyped-decorator,unused-ignore]
     async def watch_liveness() -> None:

@@ -20,8 +20,8 @@ from typing import NamedTuple
 from services.runtime.batch import Batch, joined
 from services.runtime.stage import Replay
 
-#: When so much of a topic waits, no more of it is fetched until half of that is taken. One fetch brings less.
-_ROOM_BYTES = 2 * 1024 * 1024
+#: When so much of a topic waits, no more of it is fetched until half of that is taken. One fetch may bring twice that.
+_ROOM_BYTES = 1024 * 1024
 #: What is applied at once; folding more would hold up the other partitions for too long.
 _JOINED_RECORDS = 5000
 
