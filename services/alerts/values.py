@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, TypeVar, cast, get_args
 
 import msgspec
@@ -11,7 +10,7 @@ import msgspec
 from schemas import alerts, findings, verdicts
 from schemas.deadlines import DeadlineEvent
 from schemas.structs import struct_of
-from services.runtime.calendar import moment_of
+from services.runtime.calendar import moment_text
 
 T = TypeVar("T")
 
@@ -41,10 +40,9 @@ def replaced(value: T, **fields: Any) -> T:
     return cast(T, msgspec.structs.replace(cast(Any, value), **fields))
 
 
-@lru_cache(maxsize=4096)  # what arrives together has one time
 def text_of(milliseconds: int) -> Any:
     """A moment as the mirrors hold it."""
-    return moment_of(milliseconds).isoformat()
+    return moment_text(milliseconds)
 
 
 def milliseconds_of(text: Any) -> int:

@@ -43,6 +43,12 @@ def moment_of(milliseconds: int) -> datetime:
 
 
 @lru_cache(maxsize=4096)
+def moment_text(milliseconds: int) -> str:
+    """`moment_of` as ISO 8601."""
+    return moment_of(milliseconds).isoformat()
+
+
+@lru_cache(maxsize=4096)
 def day_number_at(milliseconds: int) -> int:
     """The number of the day on which a Kafka timestamp falls."""
     return day_number(day_of(moment_of(milliseconds)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple, get_args
 
@@ -24,7 +23,7 @@ from schemas.topics import MAX_EVENT_BYTES, RECEIPTS, Topic
 from schemas.writing import first_error
 from services.runtime import metrics
 from services.runtime.answers import Answer, rejected
-from services.runtime.calendar import moment_of
+from services.runtime.calendar import moment_of, moment_text
 from services.runtime.dead_letters import bury, shortened, size_of
 from services.runtime.messages import Message, Writer
 from services.runtime.partitioning import home_of, homes_of
@@ -195,7 +194,7 @@ class Intake:
             topic=self.topic.name,
             partition=partition,
             offset=offset,
-            arrived_at=_iso(record.timestamp),
+            arrived_at=moment_text(record.timestamp),
             service=self._service,
         )
         return self._receipts.message(
@@ -227,11 +226,6 @@ def fold_intake(intake: Intake, changes: Changes, inputs: Iterable[Input], take:
                 logger.exception("%s: an event could not be taken", intake.topic.name)
                 answer = rejected("value", f"could not be processed: {type(error).__name__}: {error}")
         intake.answer(changes, item, answer)
-
-
-@lru_cache(maxsize=4096)
-def _iso(milliseconds: int) -> str:
-    return moment_of(milliseconds).isoformat()
 
 
 def _origin(record: Record) -> tuple[int, int]:

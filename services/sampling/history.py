@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from schemas.cloudevents import open_envelope
 from schemas.topics import SAMPLING_EVENTS, VERDICTS
-from services.runtime.calendar import moment_of
+from services.runtime.calendar import moment_text
 from services.runtime.history import RecordReader
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
@@ -40,7 +40,7 @@ async def history_of(redis: Redis, reader: RecordReader, sample_id: str) -> dict
         "history": sorted(
             (
                 {
-                    "arrived_at": moment_of(records[place].timestamp).isoformat(),
+                    "arrived_at": moment_text(records[place].timestamp),
                     "topic": place[0],
                     "partition": place[1],
                     "offset": place[2],

@@ -14,7 +14,7 @@ from services.alerts.notify.reading import BadConfiguration, Configuration, read
 from services.alerts.notify.routing import NOWHERE, Routing
 from services.alerts.notify.specs import DeliverySpec
 from services.runtime import metrics
-from services.runtime.calendar import moment_of
+from services.runtime.calendar import moment_text
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class LiveConfiguration:
             ],
         }
         if self.loaded_at:
-            page["changed_at"] = moment_of(self.loaded_at).isoformat()
+            page["changed_at"] = moment_text(self.loaded_at)
         return page
 
 

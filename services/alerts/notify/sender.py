@@ -13,7 +13,6 @@ import random
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
@@ -30,7 +29,7 @@ from services.alerts.notify.groups import Planned
 from services.alerts.notify.live import LiveConfiguration
 from services.alerts.notify.rendering import Text, render
 from services.alerts.notify.stages import SERVICE, DeliveryFacts
-from services.alerts.values import milliseconds_of
+from services.alerts.values import milliseconds_of, text_of
 from services.runtime import faults, metrics
 from services.runtime.messages import Message, Writer
 from services.runtime.patience import PASSING, persist
@@ -121,7 +120,12 @@ class Sender:
     def health(self) -> dict[str, Any]:
         """Destinations that fail, for GET /routes: failures in a row, since when, and when it is tried next."""
         return {
-            destination: {"failures": h.failures, "since": _iso(h.since), "next_try": _iso(h.next_try), "dead": h.dead}
+            destination: {
+                "failures": h.failures,
+                "since": text_of(h.since),
+                "next_try": text_of(h.next_try),
+                "dead": h.dead,
+            }
             for destination, h in sorted(self._health.items())
             if h.failures
         }
@@ -250,7 +254,7 @@ class Sender:
     async def _report(self, head: _Head, outcome: str, health: Health, reason: str | None) -> None:
         """Says that the channel fails, or works again."""
         if outcome == "failing":
-            reason = f"{health.failures} failures since {_iso(health.since)}, the last: {reason}"
+            reason = f"{health.failures} failures since {text_of(health.since)}, the last: {reason}"
         logger.error("%s: a channel is %s", self._kind(head.destination), outcome)
         identity = f"{head.destination}:{outcome}:{self._now()}"[:200]
         await self._write(head, identity, "channel", 0, outcome, health.failures, reason, ())
@@ -272,7 +276,7 @@ class Sender:
             group=group,
             number=number,
             outcome=cast(Any, outcome),
-            at=cast(Any, _iso(self._now())),
+            at=text_of(self._now()),
             attempts=attempts,
             channel=self._kind(head.destination),
             reason=reason,
@@ -313,7 +317,3 @@ class Sender:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
-
-
-def _iso(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
