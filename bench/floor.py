@@ -17,22 +17,21 @@ import msgspec
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from schemas.receipts import Receipt
-from schemas.structs import struct_of
 from schemas.topics import VERDICTS
-from schemas.verdicts import Verdict
+from services.lab_results.domain import VerdictFacts
 from services.lab_results.facts import ReportFacts
 from services.runtime.codec import codec_of
+from services.runtime.intake import ReceiptFacts
 from services.runtime.messages import Message
 
 _ROUNDS = 15
 _BATCH_BYTES = 16 * 1024 * 1024
-#: Record format 2 and zstd, of an idempotent producer, as the publisher asks for.
-_FORMAT, _ZSTD, _PRODUCER = 2, 4, (1, 0, 0)
+#: Record format 2, of an idempotent producer, as the publisher asks for.
+_FORMAT, _PRODUCER = 2, (1, 0, 0)
 
 _read_report = msgspec.json.Decoder(ReportFacts).decode
-_read_verdict = msgspec.json.Decoder(struct_of(Verdict, in_full=True)).decode
-_read_receipt = msgspec.json.Decoder(struct_of(Receipt, in_full=True)).decode
+_read_verdict = msgspec.json.Decoder(VerdictFacts).decode
+_read_receipt = msgspec.json.Decoder(ReceiptFacts).decode
 _write = msgspec.json.Encoder().encode
 _codec = codec_of("dossiers")
 
@@ -67,7 +66,7 @@ def _once(fetched: bytes, dossiers: Sequence[bytes], messages: Sequence[Message]
 
 
 def _batch(messages: Sequence[Message]) -> bytes:
-    builder = DefaultRecordBatchBuilder(_FORMAT, _ZSTD, False, *_PRODUCER, _BATCH_BYTES)
+    builder = DefaultRecordBatchBuilder(_FORMAT, DefaultRecordBatchBuilder.CODEC_ZSTD, False, *_PRODUCER, _BATCH_BYTES)
     for number, message in enumerate(messages):
         builder.append(number, None, message.key, message.value, list(message.headers))
     return bytes(builder.build())
