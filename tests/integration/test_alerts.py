@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,17 +20,10 @@ from services.runtime.ledger import Ledger, Standing
 from services.runtime.parameters import BadParameter
 from services.runtime.settings import PARTITIONS
 from services.runtime.stage import Changes
-from tests.ledger_world import redis_server
 from tests.memory import FakeRecord
 from tests.unit.test_alerts import HOUR, LEAD, NOW, SALMONELLA, order, verdict
 
 STAGE = AlertsStage()
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as address:
-        yield address
 
 
 class World:

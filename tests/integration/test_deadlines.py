@@ -25,19 +25,12 @@ from services.runtime.publisher import Publisher
 from services.runtime.settings import PARTITIONS
 from services.sampling.stage import SamplingStage
 from tests.events import binary, sample_taken
-from tests.ledger_world import redis_server
 from tests.memory import FakeRecord
 from tests.system import WAIT_S, System, unique
 
 DELIVERY = "food_sample_delivery"
 RULES = load_table()
 CALENDAR = load_working_days()
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as address:
-        yield address
 
 
 class Service:

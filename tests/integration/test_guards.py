@@ -19,7 +19,6 @@ from schemas.topics import LAB_RESULTS, RECEIPTS
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
 from tests.events import binary, result, sample_taken
-from tests.ledger_world import redis_server
 from tests.system import ROOT, WAIT_S, Raw, System, embedded, unique
 
 BAD = 3
@@ -105,12 +104,6 @@ def ended(system: System) -> str:
     """What lab_results logged, once it and all others have ended for want of progress."""
     system.eventually(lambda: {one.exit for one in system.services.values()} == {71}, "the services have ended")
     return (system.dir / "logs" / "lab_results.log").read_text()
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as address:
-        yield address
 
 
 def check(url: str) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -34,18 +34,12 @@ from services.runtime.ledger import Standing as LedgerStanding
 from services.runtime.messages import Message
 from services.runtime.shard import Shard
 from services.runtime.stage import Changes
-from tests.ledger_world import Recorder, Steps, redis_server
+from tests.ledger_world import Recorder, Steps
 from tests.memory import FakeRecord
 
 CONFIG = Config(cuts=("county", "producer"), strata="stage_category", without_history=0.03, planned_least=50)
 COUNTY = "food|supervision|county|621002"
 NOON = datetime(2026, 11, 24, 4, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as address:
-        yield address
 
 
 class World:

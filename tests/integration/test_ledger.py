@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -21,15 +21,9 @@ from services.runtime.packed_counts import add_packed, arrays_of
 from services.runtime.shard import StillDue
 from services.runtime.stage import Changes, state_key
 from services.sampling import store as sampling_store
-from tests.ledger_world import STEPS, Crash, Log, Worker, redis_server
+from tests.ledger_world import STEPS, Crash, Log, Worker
 
 MESSAGE = Message("out", 1, None, bytes(range(256)), (("h", b"\xff\x00"), ("none", b"")))
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as address:
-        yield address
 
 
 def on(url: str, test: Any) -> Any:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.engine_world import SET, Process, on, soon
-from tests.ledger_world import redis_server
 from tests.memory import FakeRecord
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as address:
-        yield address
 
 
 class Records(list[FakeRecord]):

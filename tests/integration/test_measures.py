@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
-from tests.ledger_world import STEPS, Worker, redis_server
+from tests.ledger_world import STEPS, Worker
 
 RECORDS = 7
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as address:
-        yield address
 
 
 def measured(name: str, **labels: str) -> float:

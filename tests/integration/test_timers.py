@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from redis.asyncio import Redis
@@ -11,13 +10,6 @@ from redis.asyncio import Redis
 from services.runtime.shard import StillDue
 from services.runtime.stage import Changes, state_key
 from tests.engine_world import REMOVE, SET, Process, on, soon
-from tests.ledger_world import redis_server
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as address:
-        yield address
 
 
 def test_timers_wait_until_all_that_was_there_is_applied(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
