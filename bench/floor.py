@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 import msgspec
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from schemas.topics import VERDICTS
@@ -66,7 +66,7 @@ def _once(fetched: bytes, dossiers: Sequence[bytes], messages: Sequence[Message]
 
 
 def _batch(messages: Sequence[Message]) -> bytes:
-    builder = DefaultRecordBatchBuilder(_FORMAT, DefaultRecordBatchBuilder.CODEC_ZSTD, False, *_PRODUCER, _BATCH_BYTES)
+    builder = DefaultRecordBatchBuilder(_FORMAT, DefaultRecordBatch.CODEC_ZSTD, False, *_PRODUCER, _BATCH_BYTES)
     for number, message in enumerate(messages):
         builder.append(number, None, message.key, message.value, list(message.headers))
     return bytes(builder.build())
