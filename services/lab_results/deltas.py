@@ -2,7 +2,8 @@
 
 A batch of a few results moves a dozen cells for each of them, and a message for each cell and batch would cost more
 than the verdicts do. So a small batch adds what it moved to a hash, in one step with the counts, and a timer of the
-partition turns the hash into messages, once a second. Nothing is lost between the two, whatever ends meanwhile.
+partition turns the hash into messages, once a second. Nothing is lost between the two, whatever ends meanwhile. What
+was told before a rebuild gathers too, however large the batch, and without increments: each cell is told of once.
 """
 
 from __future__ import annotations
@@ -66,10 +67,11 @@ class Deltas:
 
     def add(self, changes: Changes, partition: int, version: int, increments: Increments, inputs: int) -> None:
         """What a batch of so many inputs moves."""
-        if inputs >= _MANY:
+        if inputs >= _MANY and not changes.quiet:
             changes.messages.extend(self.messages(partition, version, increments))
             return
-        gathered = {cell: {**counter, _MOVED: 1} for cell, counter in _published(increments)}
+        told = changes.quiet
+        gathered = {cell: {_MOVED: 1} if told else {**counter, _MOVED: 1} for cell, counter in _published(increments)}
         if gathered:
             changes.add[moved_key(partition)].update(gathered)
             changes.timers[TIMER] = 0

@@ -73,8 +73,16 @@ class LabStage:
 
     def fold(self, state: Dossiers, partition: int, inputs: Sequence[Input], version: int) -> Changes:
         """Adds each input to its sample's dossier; publishes verdicts that changed and moves what they count."""
+        return self._fold(Changes(), state, partition, inputs, version)
+
+    def fold_quietly(self, state: Dossiers, partition: int, inputs: Sequence[Input], version: int) -> Changes:
+        """As `fold`, without verdicts and answers. Rates are told once more, after everything."""
+        return self._fold(Changes(quiet=True), state, partition, inputs, version)
+
+    def _fold(
+        self, changes: Changes, state: Dossiers, partition: int, inputs: Sequence[Input], version: int
+    ) -> Changes:
         dossiers = dict(state)
-        changes = Changes()
         tally = self._cuts.tally(partition)
 
         def settle(item: Taken, before: Dossier, after: Dossier) -> None:
@@ -83,13 +91,14 @@ class LabStage:
                 return
             was, now = domain.verdict_of(before), domain.verdict_of(after)
             if now is not None and not same_verdict(was, now):
-                event_id = f"{sample_id}:{now.revision}"
-                message = self._verdicts.message(partition, sample_id, now, event_id, now.concluded_at)
                 changes.counted[metrics.VERDICTS, (now.domain, now.plan, now.outcome or "none")] += 1
                 changes.newest[metrics.NEWEST_VERDICT] = item.record.timestamp / 1000
                 tally.move(was, now)
                 tally.arrive(was, now, item.record.timestamp)
-                changes.messages.append(traced(message, trace_of(item.record)))
+                if not changes.quiet:
+                    event_id = f"{sample_id}:{now.revision}"
+                    message = self._verdicts.message(partition, sample_id, now, event_id, now.concluded_at)
+                    changes.messages.append(traced(message, trace_of(item.record)))
             # last, so that what can't be settled leaves no trace
             dossiers[sample_id] = after
 

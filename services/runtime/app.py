@@ -70,7 +70,8 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
     """
     redis = redis_client(settings.redis)
     publisher = Publisher(settings.kafka)
-    engine = Engine(stages, redis, publisher, DeadLetterLimit(settings.dlq_ratio, settings.dlq_run))
+    limit = DeadLetterLimit(settings.dlq_ratio, settings.dlq_run)
+    engine = Engine(stages, redis, publisher, limit, republish=settings.republish)
     liveness = Liveness(settings.stall_seconds)
     app = faust.App(
         f"samplewatch-{service}",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from services.runtime.stage import Record
 
@@ -26,9 +28,9 @@ class Batch:
         """The bytes of its values."""
         return sum(len(record.value or b"") for record in self.records)
 
-    def split(self, size: int) -> tuple[Batch, Batch]:
-        """The first records, that many, and the rest."""
-        middle = self.records[size].offset
+    def split(self, middle: int) -> tuple[Batch, Batch]:
+        """What it holds of before that offset, and the rest."""
+        size = bisect_left(self.records, middle, key=attrgetter("offset"))
         first = replace(self, end=middle, records=self.records[:size])
         return first, replace(self, start=middle, records=self.records[size:])
 

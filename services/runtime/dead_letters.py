@@ -21,6 +21,8 @@ def bury(
 
     Only of a record that was larger than any topic takes, before it was compressed, no more than the beginning is kept.
     """
+    if changes.quiet:
+        return
     letter = DeadLetter(
         topic=topic.name,
         partition=record.partition,

@@ -26,7 +26,7 @@ from services.runtime.patience import PASSING, persist
 from services.runtime.publisher import Publisher
 from services.runtime.replay import Inbox
 from services.runtime.shard import RolledBack, Shard
-from services.runtime.stage import BackgroundStage, Stage, TimedStage
+from services.runtime.stage import BackgroundStage, QuietStage, Stage, TimedStage
 from services.runtime.workload import Workload
 
 logger = logging.getLogger(__name__)
@@ -70,8 +70,11 @@ class Engine:
         publisher: Publisher,
         limit: DeadLetterLimit | None = None,
         clock: Callable[[], float] = time.time,
+        republish: bool = False,
     ) -> None:
-        """`clock` gives the seconds since the epoch by which timers are due."""
+        """`clock` gives the seconds since the epoch by which timers are due. republish: a rebuild publishes anew what
+        was published before."""
+        self.republish = republish
         self._redis = redis
         self._publisher = publisher
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
@@ -136,8 +139,13 @@ class Engine:
             metrics.ASSIGNED.labels(stage.name).set(owned)
         return {place: self._lane(*place).shard.positions.get(place[0]) for place in places}
 
-    def begin(self, offsets: Mapping[Place, int], ends: Mapping[Place, int]) -> None:
-        """Says where partitions are read from, and where they end now: the process is ready once it has got there."""
+    def begin(
+        self, offsets: Mapping[Place, int], ends: Mapping[Place, int], told: Mapping[Place, int] | None = None
+    ) -> None:
+        """Says where partitions are read from, and where they end now: the process is ready once it has got there.
+
+        told: the offset below which all that follows from a partition's records has been published, where there is one.
+        """
         self._applied.update(offsets)
         self._targets.update(ends)
         self._begun.update(offsets)
@@ -145,7 +153,9 @@ class Engine:
         lost = self._rollbacks != self._rollbacks_settled
         for (topic, partition), offset in offsets.items():
             if (lane := self._lanes.get((self._stages[topic].name, partition))) is not None:
-                lane.inbox.begin(topic, offset, ends[topic, partition])
+                quiet = isinstance(lane.shard.stage, QuietStage)
+                lane.shard.told[topic] = (told or {}).get((topic, partition), 0) if quiet else 0
+                lane.inbox.begin(topic, offset, ends[topic, partition], lane.shard.told[topic])
                 if lost or topic not in lane.shard.positions:
                     lane.shard.again[topic] = ends[topic, partition]
                 if (topic, partition) in self._paused:

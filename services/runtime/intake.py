@@ -172,7 +172,7 @@ class Intake:
         if answer.outcome == "rejected":
             bury(changes, self.topic, record, self._service, answer.field or "value", answer.reason or "", source)
         changes.counted[metrics.RECEIPTS, (self.topic.name, answer.outcome)] += 1
-        if source:
+        if source and not changes.quiet:
             receipt = self._receipt(item, source, event_id, answer)
             if answer.outcome == "rejected":  # the rare case alone pays for the look
                 receipt = traced(receipt, trace_of(record))
@@ -205,6 +205,8 @@ class Intake:
         """Sends a stray on to the partition that owns its key, where it is taken and answered."""
         record = stray.record
         origin = f"{record.partition}-{record.offset}".encode()
+        if changes.quiet:
+            return
         changes.counted[metrics.FORWARDED, (self.topic.name,)] += 1
         changes.messages.append(
             Message(self.topic.name, stray.home, record.key, record.value, (*record.headers, (ORIGIN, origin)))

@@ -3,7 +3,8 @@
 Live, batches are applied as they come, those of one topic that wait behind each other as one. That is no order to
 replay a partition in: after a wiped Redis all of it is read again at once, and a fetch may bring a command before the
 verdict that it is about. So a stage may ask for an order (`Stage.replay`) that holds while it catches up: until each
-topic has reached the end that it had when reading began. By arrival, batches are merged, and cut where the next record
+topic has reached the end that it had when reading began. Before that, each is read to the offset up to which what
+follows from it is published, and none beyond until all have got there: as far as that, a rebuild says nothing. By arrival, batches are merged, and cut where the next record
 of another topic arrived earlier. In turn, whatever there is of an earlier topic comes before any of a later one. A
 topic that has not got there and has nothing waiting is waited for. That ends: it was not at its end, so more of it
 comes, if only an empty batch.
@@ -59,13 +60,16 @@ class Inbox:
         self._read_to: dict[str, int] = {}
         self._taken_to: dict[str, int] = {}
         self._targets: dict[str, int] = {}
+        self._told: dict[str, int] = {}
         self._changed = asyncio.Event()
 
-    def begin(self, topic: str, offset: int, target: int) -> None:
-        """Drops what waits of the topic: it is read from the offset now, and catches up until it reaches the target."""
+    def begin(self, topic: str, offset: int, target: int, told: int = 0) -> None:
+        """Drops what waits of the topic: it is read from the offset now, and catches up until it reaches the target.
+        What follows from what is before `told` has been published."""
         self._drop(topic)
         self._read_to[topic] = self._taken_to[topic] = offset
         self._targets[topic] = target
+        self._told[topic] = told
         self._changed.set()
 
     def stop(self, topic: str) -> None:
@@ -73,6 +77,7 @@ class Inbox:
         self._drop(topic)
         self._read_to.pop(topic, None)
         self._targets.pop(topic, None)
+        self._told.pop(topic, None)
         self._changed.set()
 
     def clear(self) -> None:
@@ -132,20 +137,31 @@ class Inbox:
             self._resume(topic)
 
     def _next(self) -> str | None:
+        goals = self._goals()
+        behind = [topic for topic in self._queues if self._is_behind(topic, goals)]
         heads = [topic for topic, queue in self._queues.items() if queue]
-        if not self._catching_up():
+        if goals is self._told:  # nothing beyond
+            heads = [topic for topic in heads if topic in behind]
+        if self._replay is Replay.ANY or not behind:
             return min(heads, key=lambda topic: self._queues[topic][0].number, default=None)
-        awaited = [topic for topic, queue in self._queues.items() if not queue and self._is_behind(topic)]
+        awaited = [topic for topic in behind if not self._queues[topic]]
         if self._replay is Replay.TURN:
             first = min([*heads, *awaited], key=self._places.__getitem__, default=None)
             return first if first in heads else None
         return None if awaited else min(heads, key=self._arrival, default=None)
 
-    def _catching_up(self) -> bool:
-        return self._replay is not Replay.ANY and any(map(self._is_behind, self._queues))
+    def _goals(self) -> Mapping[str, int]:
+        """How far each topic is read before anything else: first what has been told, then what there was."""
+        retelling = any(self._is_behind(topic, self._told) for topic in self._queues)
+        return self._told if retelling else self._targets
 
-    def _is_behind(self, topic: str) -> bool:
-        return self._taken_to.get(topic, 0) < self._targets.get(topic, 0)
+    def _catching_up(self) -> bool:
+        goals = self._goals()
+        ordered = self._replay is not Replay.ANY or goals is self._told
+        return ordered and any(self._is_behind(topic, goals) for topic in self._queues)
+
+    def _is_behind(self, topic: str, goals: Mapping[str, int]) -> bool:
+        return self._taken_to.get(topic, 0) < goals.get(topic, 0)
 
     def _arrival(self, topic: str) -> tuple[float, int]:
         """When the next record arrived; of several at once, the topic that the stage names first comes first."""
@@ -153,13 +169,15 @@ class Inbox:
         return records[0].timestamp if records else -1, self._places[topic]
 
     def _join(self, topic: str) -> Waiting:
-        """The next batch, with those of the topic that wait right behind it."""
-        queue = self._queues[topic]
+        """The next batch, with those of the topic that wait right behind it; of what has been told, nothing beyond."""
+        queue, told = self._queues[topic], self._told.get(topic, 0)
+        if queue[0].batch.start < told < queue[0].batch.end:
+            return self._part(topic, told)
         row = [queue.popleft()]
         records = len(row[0].batch.records)
         while self._next() == topic and queue[0].batch.start == row[-1].batch.end:
             records += len(queue[0].batch.records)
-            if records > _JOINED_RECORDS:
+            if records > _JOINED_RECORDS or row[-1].batch.end <= told < queue[0].batch.end:
                 break
             row.append(queue.popleft())
 
@@ -172,15 +190,19 @@ class Inbox:
 
     def _cut(self, topic: str) -> Waiting:
         """As much of the next batch as arrived before the next record of any other topic; the rest goes on waiting."""
-        waiting = self._queues[topic].popleft()
+        queue = self._queues[topic]
         others = [self._arrival(other) for other, queue in self._queues.items() if queue and other != topic]
-        limit, place, batch = min(others, default=None), self._places[topic], waiting.batch
-        if limit is None:
-            return waiting
-        size = next((n for n, record in enumerate(batch.records) if n and (record.timestamp, place) > limit), None)
-        if size is None:
-            return waiting
-        first, rest = batch.split(size)
+        limit, place, records = min(others, default=None), self._places[topic], queue[0].batch.records
+        if limit is not None:
+            later = (record.offset for n, record in enumerate(records) if n and (record.timestamp, place) > limit)
+            if (middle := next(later, None)) is not None:
+                return self._part(topic, middle)
+        return queue.popleft()
+
+    def _part(self, topic: str, middle: int) -> Waiting:
+        """What the next batch holds of before that offset; the rest goes on waiting."""
+        waiting = self._queues[topic].popleft()
+        first, rest = waiting.batch.split(middle)
         self._queues[topic].appendleft(waiting._replace(batch=rest, size=waiting.size - first.size))
         return waiting._replace(batch=first, done=_nothing, size=first.size)
 

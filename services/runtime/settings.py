@@ -19,6 +19,7 @@ class Settings:
     http_host, http_port: where the service's web app listens; port 0 lets the system choose.
     dlq_ratio, dlq_run: past which share, or run, of rejected messages of one source its partition is paused; 0: never.
     stall_seconds: how long nothing may go on before the process ends; 0: for ever.
+    republish: a rebuild publishes anew what was published before.
     routes: the file that says who is told of alerts; empty: nobody is.
     deadlines: the statutory table; empty: the one that comes with the program. working_days: a file that corrects the
     calendar, or announces a year that the program does not know.
@@ -36,6 +37,7 @@ class Settings:
     dlq_ratio: float = 0.5
     dlq_run: int = 10_000
     stall_seconds: float = 120.0
+    republish: bool = False
     routes: str = ""
     deadlines: str = ""
     working_days: str = ""
@@ -46,8 +48,8 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
         """Reads SAMPLEWATCH_KAFKA, _REDIS, _HTTP_HOST, _HTTP_PORT, _DATA_DIR, _LOG_LEVEL, _SESSION_SECONDS, _DLQ_RATIO,
-        _DLQ_RUN, _STALL_SECONDS, _ROUTES, _DEADLINES, _WORKING_DAYS, _LABORATORIES, _TOKENS and
-        _DAILY_LABORATORIES."""
+        _DLQ_RUN, _STALL_SECONDS, _REPUBLISH (1: yes), _ROUTES, _DEADLINES, _WORKING_DAYS, _LABORATORIES, _TOKENS
+        and _DAILY_LABORATORIES."""
         default = cls()
         return cls(
             kafka=env.get("SAMPLEWATCH_KAFKA", default.kafka),
@@ -60,6 +62,7 @@ class Settings:
             dlq_ratio=float(env.get("SAMPLEWATCH_DLQ_RATIO", default.dlq_ratio)),
             dlq_run=int(env.get("SAMPLEWATCH_DLQ_RUN", default.dlq_run)),
             stall_seconds=float(env.get("SAMPLEWATCH_STALL_SECONDS", default.stall_seconds)),
+            republish=env.get("SAMPLEWATCH_REPUBLISH", "") not in ("", "0"),
             routes=env.get("SAMPLEWATCH_ROUTES", default.routes),
             deadlines=env.get("SAMPLEWATCH_DEADLINES", default.deadlines),
             working_days=env.get("SAMPLEWATCH_WORKING_DAYS", default.working_days),

@@ -16,7 +16,7 @@ from services.runtime.batch import Batch
 from services.runtime.ledger import Ledger, Moved, Standing
 from services.runtime.limits import DeadLetterLimit
 from services.runtime.publisher import Publisher
-from services.runtime.stage import Changes, Record, Stage, TimedStage
+from services.runtime.stage import Changes, QuietStage, Record, Stage, TimedStage
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ class Shard:
         self._standing = Standing(0, {})
         #: Topic -> offset below which records are read once more, so that their age says nothing; set by the engine.
         self.again: dict[str, int] = {}
+        #: Topic -> offset below which all that follows from records has been published; set by the engine.
+        self.told: dict[str, int] = {}
         for topic in stage.topics:
             metrics.RECORD_SECONDS.observe_many((stage.name, topic), np.zeros(0))
         #: Messages that were applied and that Kafka has not acknowledged, and since when (time.monotonic).
@@ -116,7 +118,8 @@ class Shard:
             records = self._not_yet_applied(batch)
             seen = self._standing
             self._reached("before-load")
-            changes = await self._changes(records, seen.version + 1) if records else Changes()  # 1, 2 and 3
+            quiet = self._is_told(batch)
+            changes = await self._changes(records, seen.version + 1, quiet) if records else Changes()  # 1, 2 and 3
             self._limit.check(batch.topic, self.partition, len(records), changes.rejected)
             self._unmeasured = seen.version + 1, partial(self._measure, changes, batch.topic, records)
             if (applied_at := await self._commit(seen, batch.topic, batch.end, changes)) is not None:  # 4
@@ -191,12 +194,20 @@ class Shard:
         if records:
             self._measure_ages(topic, records)
 
-    async def _changes(self, records: Sequence[Record], version: int) -> Changes:
+    def _is_told(self, batch: Batch) -> bool:
+        """Whether what follows from the batch has been published. Where the state rests on a record of which that is not
+        known, it isn't known of anything that follows from the state."""
+        after = {**self._standing.positions, batch.topic: batch.end}
+        return all(position <= self.told.get(topic, 0) for topic, position in after.items())
+
+    async def _changes(self, records: Sequence[Record], version: int, quiet: bool) -> Changes:
         with metrics.timed(self.stage.name, "decode"):
             inputs = self.stage.decode(records)  # 1
         with metrics.timed(self.stage.name, "load"):
             state = await self.stage.load(self._redis, self.partition, inputs)  # 2
         with metrics.timed(self.stage.name, "fold"):
+            if quiet and isinstance(self.stage, QuietStage):
+                return self.stage.fold_quietly(state, self.partition, inputs, version)  # 3
             return self.stage.fold(state, self.partition, inputs, version)  # 3
 
     async def _publish(self, messages: Sequence[Any], applied_at: float) -> None:

@@ -6,7 +6,8 @@ stands for is noted here, in one step with taking its records; asked for later, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import aiokafka
@@ -73,6 +74,14 @@ class SpanThread(driver.AIOKafkaConsumerThread):
                 self._read_to[tp] = state.position
                 spans[tp] = Span(start, state.position, records.get(tp, ()))
         return spans
+
+    async def committed(self, partitions: Collection[TP]) -> dict[TP, int]:
+        """What the group has committed of the partitions; 0 for those of which it has nothing."""
+        found = await self.call_thread(self._committed, partitions)
+        return {tp: offset or 0 for tp, offset in zip(partitions, found, strict=True)}
+
+    async def _committed(self, partitions: Collection[TP]) -> Sequence[int | None]:
+        return await asyncio.gather(*map(self._ensure_consumer().committed, partitions))
 
     def highwater(self, tp: TP) -> Any:
         """Overridden because aiokafka's raises where the partition is not assigned, and gauges ask at any moment."""

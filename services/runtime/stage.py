@@ -44,7 +44,7 @@ class Changes:
     its labels, goes up once the batch is applied. observed: what each histogram with its labels then observes. newest:
     the moment, in seconds since the epoch, that a gauge is then set to. rejected: how many records of each source
     became dead letters. timers: when each timer of the partition is due, in milliseconds since the epoch; None removes
-    it.
+    it. quiet: the messages that the batch leads to have been published before, and are left out.
     """
 
     put: dict[str, dict[str | bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))
@@ -58,6 +58,7 @@ class Changes:
     newest: dict[Any, float] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
     timers: dict[str, int | None] = field(default_factory=dict)
+    quiet: bool = False
 
 
 class Replay(Enum):
@@ -121,6 +122,17 @@ class TimedStage(Protocol, Generic[S]):
     def fold_due(self, state: S, partition: int, members: Sequence[str], now: int, version: int) -> Changes:
         """What follows from timers that were due by `now`, in milliseconds since the epoch. Removes each of them, or
         sets it to a later moment. Pure, as `fold`."""
+        ...
+
+
+@runtime_checkable
+class QuietStage(Protocol[I, S]):
+    """What a stage has besides, whose messages say how things stand after the inputs, in whatever order those came: a
+    rebuild comes to what it has said before, and keeps quiet."""
+
+    def fold_quietly(self, state: S, partition: int, inputs: Sequence[I], version: int) -> Changes:
+        """As `fold`, for inputs whose messages have been published, as those of all inputs before them: the changes to
+        the state alone, and messages that do not follow from the inputs alone."""
         ...
 
 

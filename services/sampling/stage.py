@@ -58,8 +58,14 @@ class SamplingStage:
 
     def fold(self, state: Lives, partition: int, inputs: Sequence[Input], version: int) -> Changes:
         """Adds each input to its sample's life and publishes the samples that changed."""
+        return self._fold(Changes(), state, partition, inputs)
+
+    def fold_quietly(self, state: Lives, partition: int, inputs: Sequence[Input], version: int) -> Changes:
+        """As `fold`, without samples, deadlines and answers."""
+        return self._fold(Changes(quiet=True), state, partition, inputs)
+
+    def _fold(self, changes: Changes, state: Lives, partition: int, inputs: Sequence[Input]) -> Changes:
         before, lives, arrived = state, dict(state), dict[str, int]()
-        changes = Changes()
 
         def take(item: Taken) -> Answer:
             event = item.event
@@ -93,7 +99,9 @@ class SamplingStage:
                 for event in self.watcher.told(life):
                     said = self._deadlines.message(partition, sample_id, event, event.event_id, event.at.isoformat())
                     changes.put[store.open_key(partition)][event.deadline_id] = said.value or b""
-            if life.revision != was.revision and (sample := domain.sample_of(life)) is not None:
+            if changes.quiet or life.revision == was.revision:
+                continue
+            if (sample := domain.sample_of(life)) is not None:
                 changes.messages.append(
                     self._samples.message(partition, sample_id, sample, f"{sample_id}:{life.revision}")
                 )
@@ -118,7 +126,8 @@ class SamplingStage:
         changes.timers[sample_id] = watched.timer
         for event in watched.events:
             message = self._deadlines.message(partition, sample_id, event, event.event_id, event.at.isoformat())
-            changes.messages.append(message)
+            if not changes.quiet:
+                changes.messages.append(message)
             changes.counted[metrics.DEADLINES, (event.rule, event.phase)] += 1
             if event.phase in ("near", "passed"):
                 changes.put[store.open_key(partition)][event.deadline_id] = message.value or b""
