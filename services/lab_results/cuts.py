@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple, get_args
 
 from schemas.regions import roll_up
@@ -64,20 +65,26 @@ class Cell(NamedTuple):
         return cls(domain, plan, cut, value)
 
 
+#: Reads a cut's value of a cell from the attributes' values.
+_Reader = Callable[[Mapping[str, str | None]], str | None]
+
+
 class Cells:
     """The cells of verdicts in some cuts."""
 
     def __init__(self, cuts: Collection[Cut]) -> None:
-        self._place_cuts = [cut for cut in cuts if not set(cut.by) & set(WHO_ATTRIBUTES)]
-        self._who_cuts = [cut for cut in cuts if set(cut.by) & set(WHO_ATTRIBUTES)]
-        self._who_and_place = any(len(cut.by) > 1 for cut in self._who_cuts)
+        who = [cut for cut in cuts if set(cut.by) & set(WHO_ATTRIBUTES)]
+        self._who_readers = [(cut.name, _reader(cut.by)) for cut in who]
+        self._place_readers = [(cut.name, _reader(cut.by)) for cut in cuts if cut not in who]
+        self._who_and_place = any(len(cut.by) > 1 for cut in who)
+        self._readers = lru_cache(maxsize=64)(self._find_readers)
         self.of_place = lru_cache(maxsize=16384)(self._of_place)
 
     def _of_place(self, place: Place) -> tuple[tuple[str, str], ...]:
         """The group and the value of each cell that every verdict of the place counts in."""
         values = _values_of_place(place)
-        named = ((cut.name, _value(cut.by, values)) for cut in self._place_cuts)
-        return tuple((group_key(place.domain, place.plan, name), value) for name, value in named if value)
+        readers, _ = self._readers(place.domain, place.plan)
+        return tuple([(group, value) for group, read in readers if (value := read(values))])
 
     def of_who(self, verdict: Verdict, place: Place) -> list[tuple[str, str]]:
         """The group and the value of each cell that the verdict counts in by its laboratory or an enterprise."""
@@ -88,24 +95,30 @@ class Cells:
         }
         if self._who_and_place:
             values |= _values_of_place(place)
-        domain, plan, _, _, _, _ = place
-        return [
-            (group_key(domain, plan, cut.name), value) for cut in self._who_cuts if (value := _value(cut.by, values))
-        ]
+        _, readers = self._readers(place.domain, place.plan)
+        return [(group, value) for group, read in readers if (value := read(values))]
+
+    def _find_readers(self, domain: str, plan: str) -> tuple[list[tuple[str, _Reader]], ...]:
+        """The groups of the cuts by places, and of those by who, each with the reader of its cells' values."""
+        kinds = self._place_readers, self._who_readers
+        return tuple([(group_key(domain, plan, name), read) for name, read in readers] for readers in kinds)
 
 
-def _value(by: tuple[str, ...], values: dict[str, str | None]) -> str | None:
-    if len(by) == 1:
-        return values[by[0]]
+def _reader(by: tuple[str, ...]) -> _Reader:
+    """How the value of a cut's cell is read; None where one of its attributes has no value."""
     if not by:
-        return "all"
-    parts = [values[attribute] for attribute in by]
-    if not all(parts):
-        return None
-    # a category's levels are escaped already
-    return CROSS.join(
-        part if name.startswith("category_") else escaped(part) for name, part in zip(by, parts, strict=True) if part
-    )
+        return lambda values: "all"
+    if len(by) == 1:
+        return itemgetter(*by)
+    parts_of, is_escaped = itemgetter(*by), [name.startswith("category_") for name in by]
+
+    def read(values: Mapping[str, str | None]) -> str | None:
+        parts = parts_of(values)
+        if not all(parts):
+            return None
+        return CROSS.join([part if done else escaped(part) for done, part in zip(is_escaped, parts, strict=True)])
+
+    return read
 
 
 def escaped(text: str) -> str:

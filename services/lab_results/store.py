@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -29,15 +30,16 @@ async def load_dossiers(redis: Redis, partition: int, sample_ids: Iterable[str])
     return {name: unpack_dossier(value, name) for name, value in kept}
 
 
+_FIELDS = [name for name in SampleFacts.__struct_fields__ if name != "sample_id"]  # type: ignore[attr-defined]
 #: Values told by their place, without the sample_id, by which Redis finds the dossier.
-_KeptSample: Any = struct_of(
-    Sample,
-    only=[name for name in SampleFacts.__struct_fields__ if name != "sample_id"],  # type: ignore[attr-defined]
-    positional=True,
-)
-
-
-_PARTIES = [(name, party) for name, party in nested_structs(SampleFacts) if party is not None]
+_KeptSample: Any = struct_of(Sample, only=_FIELDS, positional=True)
+_values_of = attrgetter(*_FIELDS)
+#: Of each party in a sample: its place among the fields, how it is made, and its values by place.
+_PARTIES: list[tuple[int, Any, Any]] = [
+    (_FIELDS.index(name), party, attrgetter(*party.__struct_fields__))
+    for name, party in nested_structs(SampleFacts)
+    if party is not None
+]
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,9 +62,17 @@ def pack_dossier(dossier: Dossier) -> bytes:
 
 def dossier_content(dossier: Dossier) -> bytes:
     """What is compressed of a dossier."""
-    sample = dossier.sample
-    kept = None if sample is None else msgspec.convert(sample, _KeptSample, from_attributes=True)
-    return _encode(_Kept(kept, dossier.reports, dossier.marks))
+    kept = None if dossier.sample is None else _by_place(dossier.sample)
+    return _encode((kept, dossier.reports, dossier.marks))
+
+
+def _by_place(sample: Any) -> list[Any]:
+    """As a `_KeptSample` is written."""
+    values = list(_values_of(sample))
+    for place, _, values_of in _PARTIES:
+        if values[place] is not None:
+            values[place] = values_of(values[place])
+    return values
 
 
 def unpack_dossier(value: bytes, sample_id: str) -> Dossier:
@@ -76,7 +86,8 @@ def unpack_dossier(value: bytes, sample_id: str) -> Dossier:
 
 def _sample(kept: Any, sample_id: str) -> Any:
     fields = msgspec.structs.asdict(kept)
-    for name, party in _PARTIES:
+    for place, party, _ in _PARTIES:
+        name = _FIELDS[place]
         if fields[name] is not None:
             fields[name] = msgspec.convert(fields[name], party, from_attributes=True)
     return SampleFacts(sample_id=sample_id, **fields)
