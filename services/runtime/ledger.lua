@@ -1,12 +1,13 @@
--- Samplewatch ledger, version 5: applies one batch to one partition's state, or nothing at all.
+-- Samplewatch ledger, version 6: applies one batch to one partition's state, or nothing at all.
 -- KEYS: the ledger hash (version, and the next offset of each source topic), the outbox hash, the timers.
 -- ARGV: the version this worker last saw, the topic (empty: none moves), the position it last saw, the new position,
---       the changes as msgpack [put, delete, add, timers to set, timers to remove],
+--       the changes as msgpack [put, delete, add, timers to set, timers to remove]: by hash, put has names and values
+--       in turn, add has the names and then the increments of each,
 --       the outgoing messages (empty when there are none), the new version, versions whose messages have been published.
 -- Returns {1, new version} when applied, {0, version, position} when the ledger is not where the worker saw it.
 -- Counts are kept as services/runtime/packed_counts.py describes them.
 local WIDE = '\255\255'
-local find, sub, byte, char, floor = string.find, string.sub, string.byte, string.char, math.floor
+local find, sub, byte, char, floor, min = string.find, string.sub, string.byte, string.char, math.floor, math.min
 -- As many fields at once as Lua's stack takes as arguments, with room to spare.
 local AT_ONCE = 500
 
@@ -45,17 +46,25 @@ local function added_narrow(held, day, kind, n)
   return held .. day .. char(kind * 32 + n)
 end
 
--- The counts with the increments (wide records without the leading FFFF) added.
+-- The counts with the increments added; both are narrow or wide strings.
 local function added(held, increments)
+  local narrow_increments = sub(increments, 1, 2) ~= WIDE
+  if held == '' and narrow_increments then return increments end
   local narrow = sub(held, 1, 2) ~= WIDE
-  for start = 1, #increments, 7 do
-    local kind, n = byte(increments, start + 2), struct.unpack('>i4', increments, start + 3)
-    local after = narrow and added_narrow(held, sub(increments, start, start + 1), kind, n)
+  for start = narrow_increments and 1 or 3, #increments, narrow_increments and 3 or 7 do
+    local day, kind, n = sub(increments, start, start + 1), byte(increments, start + 2)
+    if narrow_increments then
+      n = kind % 32
+      kind = (kind - n) / 32
+    else
+      n = struct.unpack('>i4', increments, start + 3)
+    end
+    local after = narrow and added_narrow(held, day, kind, n)
     if after then
       held = after
     else
       if narrow then held, narrow = widened(held), false end
-      local day_and_kind = sub(increments, start, start + 2)
+      local day_and_kind = day .. char(kind)
       local at, count = found_wide(held, day_and_kind)
       local record = count + n ~= 0 and day_and_kind .. struct.pack('>i4', count + n) or ''
       held = at and sub(held, 1, at - 1) .. record .. sub(held, at + 7) or held .. record
@@ -73,32 +82,21 @@ end
 
 local changes = cmsgpack.unpack(ARGV[5])
 for key, fields in pairs(changes[1]) do
-  local args = {}
-  for name, value in pairs(fields) do
-    args[#args + 1] = name
-    args[#args + 1] = value
-    if #args == 2 * AT_ONCE then
-      redis.call('HSET', key, unpack(args))
-      args = {}
-    end
+  for first = 1, #fields, 2 * AT_ONCE do
+    redis.call('HSET', key, unpack(fields, first, min(first + 2 * AT_ONCE - 1, #fields)))
   end
-  if #args > 0 then redis.call('HSET', key, unpack(args)) end
 end
 for key, names in pairs(changes[2]) do
   for _, name in ipairs(names) do redis.call('HDEL', key, name) end
 end
 for key, fields in pairs(changes[3]) do
-  local names, wanted = {}, {}
-  for name, increments in pairs(fields) do
-    names[#names + 1] = name
-    wanted[#wanted + 1] = increments
-  end
+  local names, increments = fields[1], fields[2]
   for first = 1, #names, AT_ONCE do
-    local counts = redis.call('HMGET', key, unpack(names, first, math.min(first + AT_ONCE - 1, #names)))
+    local counts = redis.call('HMGET', key, unpack(names, first, min(first + AT_ONCE - 1, #names)))
     local args, gone = {}, {}
     for place, before in ipairs(counts) do
       local name = names[first + place - 1]
-      local after = added(before or '', wanted[first + place - 1])
+      local after = added(before or '', increments[first + place - 1])
       if after == '' then
         gone[#gone + 1] = name
       else

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -153,11 +154,16 @@ def _pack_changes(changes: Changes) -> bytes:
     """As ledger.lua reads them; what is None would be no entry at all in Lua, so timers go as two kinds."""
     due = {member: moment for member, moment in changes.timers.items() if moment is not None}
     removed = [member for member, moment in changes.timers.items() if moment is None]
-    add = {
-        key: {name: packed for name, increments in fields.items() if (packed := pack_increments(increments))}
-        for key, fields in changes.add.items()
-    }
-    return cast(bytes, msgpack.packb([changes.put, changes.delete, add, due, removed], use_bin_type=False))
+    put = {key: list(chain.from_iterable(fields.items())) for key, fields in changes.put.items()}
+    add = {key: _pack_additions(fields) for key, fields in changes.add.items()}
+    return cast(bytes, msgpack.packb([put, changes.delete, add, due, removed], use_bin_type=False))
+
+
+def _pack_additions(fields: Mapping[str | bytes, Mapping[int, int]]) -> tuple[list[str | bytes], list[bytes]]:
+    packed = {name: pack_increments(increments) for name, increments in fields.items()}
+    if not all(packed.values()):
+        packed = {name: increments for name, increments in packed.items() if increments}
+    return list(packed), list(packed.values())
 
 
 def _pack_messages(messages: Sequence[Message]) -> bytes:

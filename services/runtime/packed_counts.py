@@ -20,7 +20,7 @@ KINDS = 8
 LAST_DAY = 0xFFFE
 
 _WIDE = b"\xff\xff"
-_WIDE_RECORD = Struct(">HBi")
+_NARROW_RECORD, _WIDE_RECORD = Struct(">HB"), Struct(">HBi")
 _NARROW = np.dtype([("day", ">u2"), ("rest", "u1")])
 _WIDE_TYPE = np.dtype([("day", ">u2"), ("kind", "u1"), ("count", ">i4")])
 #: Strings of this many bytes and more are read by numpy, which begins slowly.
@@ -28,16 +28,21 @@ _LONG = 120
 
 
 def pack_increments(increments: Mapping[int, int]) -> bytes:
-    """Increments by code, as ledger.lua takes them; those of zero are left out."""
+    """Increments by code, as ledger.lua takes them: as counts are kept; those of zero are left out."""
     if len(increments) == 1:
         ((code, n),) = increments.items()
-        return _record(code, n) if n else b""
-    return b"".join([_record(code, n) for code, n in increments.items() if n])
+        return _packed(code, n)
+    if all([0 < n < 32 for n in increments.values()]):
+        return b"".join([_packed(code, n) for code, n in increments.items()])
+    wide = b"".join([_WIDE_RECORD.pack(code >> 3, code & 7, n) for code, n in increments.items() if n])
+    return _WIDE + wide if wide else b""
 
 
 @lru_cache(maxsize=16384)
-def _record(code: int, n: int) -> bytes:
-    return _WIDE_RECORD.pack(code >> 3, code & 7, n)
+def _packed(code: int, n: int) -> bytes:
+    if 0 < n < 32:
+        return _NARROW_RECORD.pack(code >> 3, (code & 7) << 5 | n)
+    return _WIDE + _WIDE_RECORD.pack(code >> 3, code & 7, n) if n else b""
 
 
 def add_packed(packed: bytes | None, into: dict[int, int]) -> None:
