@@ -38,8 +38,9 @@ Seek = Callable[[Mapping[Place, int | None]], Awaitable[None]]
 _CHECK_SECONDS = 2.0
 #: How often to look whether timers are due.
 _TIMER_SECONDS = 1.0
-#: How long a stage in the background waits for the others each time, and how often it looks.
-_GIVE_WAY_SECONDS, _LOOK_SECONDS = 0.05, 0.002
+#: How long a stage in the background waits for the others each time, and how often it looks; and how often while they
+#: catch up.
+_GIVE_WAY_SECONDS, _LOOK_SECONDS, _LOOK_AGAIN_SECONDS = 0.05, 0.002, 0.1
 #: While a stage has so many records in work, no further batch is taken in hand.
 _IN_WORK = 5_000
 #: How long a batch that is being applied may delay a rebalance; after that it is cut off, which is safe.
@@ -241,9 +242,17 @@ class Engine:
         }
 
     def _waits(self, place: Place) -> bool:
-        """Whether nothing is expected of the partition: it is paused, or another topic's turn comes first."""
-        lane = self._lanes.get((self._stages[place[0]].name, place[1]))
-        return place in self._paused or (lane is not None and lane.inbox.waits(place[0]))
+        """Whether nothing is expected of the partition: it is paused, or another topic's or stage's turn comes first."""
+        stage = self._stages[place[0]]
+        lane = self._lanes.get((stage.name, place[1]))
+        return place in self._paused or (lane is not None and lane.inbox.waits(place[0])) or self._comes_later(stage)
+
+    def _comes_later(self, stage: Stage[Any, Any]) -> bool:
+        """Whether it is a stage of the background, and others have not caught up."""
+        return isinstance(stage, BackgroundStage) and any(
+            self._applied.get(place, 0) < end and place not in self._paused and self._stages[place[0]] is not stage
+            for place, end in self._targets.items()
+        )
 
     def catch_up(self) -> dict[str, tuple[int, int]]:
         """Topic -> records that were there when reading last began, and those of them that are still to apply."""
@@ -267,6 +276,8 @@ class Engine:
         pause, workload = lane.shard.stage.pause_seconds, self._workloads[lane.shard.stage.name]
         while True:
             await lane.inbox.ready()
+            while self._comes_later(lane.shard.stage):
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             async with lane.lock:
                 with self._fatal_errors(lane):
                     await workload.turn()

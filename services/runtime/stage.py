@@ -138,8 +138,8 @@ class QuietStage(Protocol[I, S]):
 
 @runtime_checkable
 class BackgroundStage(Protocol):
-    """A stage whose results may wait while others have something to do. Between steps of a few milliseconds it calls
-    `give_way`, which the engine sets."""
+    """A stage whose results may wait while others have something to do, and rest on theirs: it begins once those of the
+    process have caught up. Between steps of a few milliseconds it calls `give_way`, which the engine sets."""
 
     give_way: Callable[[], Awaitable[None]]
 
