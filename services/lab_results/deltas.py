@@ -2,13 +2,13 @@
 
 A batch of a few results moves a dozen cells for each of them, and a message for each cell and batch would cost more
 than the verdicts do. So a small batch adds what it moved to a hash, in one step with the counts, and a timer of the
-partition turns the hash into messages, once a second. Nothing is lost between the two, whatever ends meanwhile. What
-was told before a rebuild gathers too, however large the batch, and without increments: each cell is told of once.
+partition turns the hash into messages, once a second. Nothing is lost between the two, whatever ends meanwhile. What a
+rebuild moves again is told by `retelling`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -67,11 +67,10 @@ class Deltas:
 
     def add(self, changes: Changes, partition: int, version: int, increments: Increments, inputs: int) -> None:
         """What a batch of so many inputs moves."""
-        if inputs >= _MANY and not changes.quiet:
+        if inputs >= _MANY:
             changes.messages.extend(self.messages(partition, version, increments))
             return
-        told = changes.quiet
-        gathered = {cell: {_MOVED: 1} if told else {**counter, _MOVED: 1} for cell, counter in _published(increments)}
+        gathered = {cell: {**counter, _MOVED: 1} for cell, counter in _published(increments)}
         if gathered:
             changes.add[moved_key(partition)].update(gathered)
             changes.timers[TIMER] = 0
@@ -79,6 +78,10 @@ class Deltas:
     def messages(self, partition: int, version: int, increments: Increments) -> Iterator[Message]:
         """The increments as deltas."""
         return self._messages(partition, version, dict(_published(increments)))
+
+    def touched(self, partition: int, version: int, cells: Iterable[str]) -> Iterator[Message]:
+        """Deltas of cells, by key, without increments: their rates are to be looked at."""
+        return self._messages(partition, version, dict.fromkeys(cells, {}))
 
     def tell(self, changes: Changes, partition: int, version: int, moved: Moved, now: int) -> None:
         """Tells what was gathered, and forgets it. `now` is in milliseconds since the epoch."""
@@ -105,12 +108,13 @@ def _unpacked(packed: bytes) -> dict[int, int]:
 def _published(increments: Increments) -> Iterator[tuple[str, Mapping[int, int]]]:
     """Those that move published cells, with the cells' keys."""
     for group, cells in increments.items():
-        if _is_published(group):
+        if is_published(group):
             for value, counter in cells.items():
                 if any(counter.values()):
                     yield f"{group}|{value}", counter
 
 
 @lru_cache(maxsize=4096)
-def _is_published(group: str) -> bool:
+def is_published(group: str) -> bool:
+    """Whether the rates of the group's cells are."""
     return group.rpartition("|")[2] in PUBLISHED

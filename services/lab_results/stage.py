@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from schemas.results import RESULT_EVENT
 from schemas.topics import LAB_RESULTS, SAMPLES, VERDICTS
 from schemas.verdicts import Verdict
-from services.lab_results import counts_store, cut_filling, deltas, domain, store
+from services.lab_results import counts_store, cut_filling, deltas, domain, retelling, store
 from services.lab_results.cut_filling import CutKeeper, Filling
 from services.lab_results.deltas import Deltas, Moved
 from services.lab_results.domain import EMPTY, Dossier, SampleFacts
@@ -35,6 +35,7 @@ class Due(NamedTuple):
 
     filling: Filling | None
     moved: Moved | None
+    retold: retelling.Slice | None
 
 
 class LabStage:
@@ -132,18 +133,24 @@ class LabStage:
         counts_store.add_counts(changes, partition, increments)
         counts_store.add_delays(changes, partition, tally.delays)
         self._cuts.note(changes, partition)
-        self._deltas.add(changes, partition, version, increments, len(inputs))
+        if changes.quiet:
+            retelling.note(changes, partition, increments)
+        else:
+            self._deltas.add(changes, partition, version, increments, len(inputs))
         return changes
 
     async def load_due(self, redis: Redis, partition: int, members: Sequence[str]) -> Due:
         """What brings the partition's cuts to the configured ones, and what is to be told of its cells."""
         filling = await self._cuts.load_due(redis, partition) if cut_filling.TIMER in members else None
         moved = await deltas.load_moved(redis, partition) if deltas.TIMER in members else None
-        return Due(filling, moved)
+        retold = await retelling.load_slice(redis, partition) if retelling.TIMER in members else None
+        return Due(filling, moved, retold)
 
     def fold_due(self, state: Due, partition: int, members: Sequence[str], now: int, version: int) -> Changes:
         """Fills and drops cuts, and tells of the cells that have moved."""
         changes = Changes()
+        if retelling.TIMER in members:
+            retelling.tell(changes, self._deltas, partition, version, state.retold, now)
         if state.moved is not None:
             self._deltas.tell(changes, partition, version, state.moved, now)
         if state.filling is not None:
