@@ -93,12 +93,14 @@ class MemoryShard:
     messages: list[Message] = field(default_factory=list)
     version: int = 0
 
-    def feed(self, records: Sequence[FakeRecord]) -> list[Message]:
-        """Applies a batch of one topic; returns the messages that follow from it."""
+    def feed(self, records: Sequence[FakeRecord], *, quietly: bool = False) -> list[Message]:
+        """Applies a batch of one topic; returns the messages that follow from it. quietly: as one told before."""
         inputs = self.stage.decode(records)
         state = asyncio.run(self.stage.load(self.redis, self.partition, inputs))  # type: ignore[arg-type]
         self.version += 1
-        changes = self.stage.fold(state, self.partition, inputs, self.version)
+        stage: Any = self.stage
+        fold = stage.fold_quietly if quietly else stage.fold
+        changes = fold(state, self.partition, inputs, self.version)
         self.redis.apply(changes)
         self.messages.extend(changes.messages)
         return changes.messages

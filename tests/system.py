@@ -48,6 +48,7 @@ from schemas.topics import (
 )
 from services.cli.readiness import is_ready
 from services.lab_results.deltas import moved_key
+from services.lab_results.retelling import retell_key
 from services.lab_results.store import STAGE
 from services.runtime.settings import PARTITIONS
 from services.runtime.stage import state_key
@@ -356,7 +357,8 @@ class System:
 
         A service commits a record only when its consequences are on their topics, but for deltas, which gather. So
         once all that was committed, seen first, reaches the ends of all topics, seen last, and none gather, seen in
-        between, nothing is under way: what those records made gather has been told by then.
+        between, nothing is under way: what those records made gather has been told by then. What a rebuild reads again
+        was committed before; until it has caught up, a service is not ready.
         """
         with (
             self._admin() as admin,
@@ -374,13 +376,15 @@ class System:
 
     @staticmethod
     def _gathering(redis: Redis) -> dict[str, dict[str, int]]:
-        keys = [key for n in range(PARTITIONS) for key in (moved_key(n), state_key(STAGE, n, "outbox"))]
+        keys = [key for n in range(PARTITIONS) for key in (moved_key(n), retell_key(n), state_key(STAGE, n, "outbox"))]
         left = cast(int, redis.exists(*keys))
         return {"lab_results": {"partitions with deltas to tell": left}} if left else {}
 
     def _behind(
         self, admin: KafkaAdminClient, consumer: KafkaConsumer, places: list[TopicPartition], redis: Redis
     ) -> dict[str, dict[str, int]]:
+        if unready := [name for name, service in self.services.items() if not is_ready(service.http)]:
+            return {name: {"not ready": 1} for name in unready}
         groups = {f"samplewatch-{service}": service for service in CONSUMES}
         try:
             committed = admin.list_group_offsets(list(groups))

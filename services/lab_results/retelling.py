@@ -1,7 +1,7 @@
 """Retelling: what a rebuild counts again is told of once it is whole, each cell once, for its rates and their timers.
 
 A batch of a rebuild notes which groups of cells it counted in. Once the partition has caught up, a timer goes through
-them, a slice of a group at a time, in one step with the ledger. Slices are made by a hash of the cell's name, so they
+them, some thousands of cells at a time, in one step with the ledger. Slices are made by a hash of the cell's name, so they
 are the same whatever becomes of Redis in between; a cell that is new by then tells of itself.
 """
 
@@ -26,13 +26,24 @@ _AT_ONCE = 10_000
 
 
 class Slice(NamedTuple):
-    """The keys of some of a group's cells. `number`, from 0, of so many slices; `last`: no other group is noted."""
+    """The keys of some of a group's cells. `number`, from 0, of so many slices."""
 
     group: str
     number: int
     of: int
     cells: Sequence[str]
-    last: bool
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the group is told with it."""
+        return self.number + 1 == self.of
+
+
+class Slices(NamedTuple):
+    """What is told in one step. `more`: other groups are noted."""
+
+    slices: Sequence[Slice]
+    more: bool
 
 
 def retell_key(partition: int) -> str:
@@ -48,29 +59,28 @@ def note(changes: Changes, partition: int, increments: Increments) -> None:
         changes.timers[TIMER] = 0
 
 
-async def load_slice(redis: Redis, partition: int) -> Slice | None:
-    """What is to be told next."""
+async def load_slices(redis: Redis, partition: int) -> Slices:
+    """What is to be told next: a slice of a large group, or small groups together."""
     noted: dict[bytes, bytes] = await cast(Any, redis.hgetall(retell_key(partition)))
-    if not noted:
-        return None
-    name, progress = min(noted.items())
-    group = name.decode()
-    fields: list[bytes] = await cast(Any, redis.hkeys(counts_key(partition, group)))
-    number, of = map(int, progress.split(b"/")) if progress else (0, -(-len(fields) // _AT_ONCE) or 1)
-    cells = [f"{group}|{value_of(field)}" for field in fields if crc32(field) % of == number]
-    return Slice(group, number, of, cells, len(noted) == 1)
+    found: list[Slice] = []
+    for name, progress in sorted(noted.items()):
+        if sum(len(slice_.cells) for slice_ in found) >= _AT_ONCE:
+            break
+        group = name.decode()
+        fields: list[bytes] = await cast(Any, redis.hkeys(counts_key(partition, group)))
+        number, of = map(int, progress.split(b"/")) if progress else (0, -(-len(fields) // _AT_ONCE) or 1)
+        cells = [f"{group}|{value_of(field)}" for field in fields if crc32(field) % of == number]
+        found.append(Slice(group, number, of, cells))
+    return Slices(found, len(noted) > len(found))
 
 
-def tell(changes: Changes, deltas: Deltas, partition: int, version: int, told: Slice | None, now: int) -> None:
-    """Tells of the slice's cells. `now` is in milliseconds since the epoch."""
-    changes.timers[TIMER] = None
-    if told is None:
-        return
-    changes.messages.extend(deltas.touched(partition, version, told.cells))
-    goes_on = told.number + 1 < told.of
-    if goes_on:
-        changes.put[retell_key(partition)][told.group] = b"%d/%d" % (told.number + 1, told.of)
-    else:
-        changes.delete[retell_key(partition)].append(told.group)
-    if goes_on or not told.last:
-        changes.timers[TIMER] = now + 1
+def tell(changes: Changes, deltas: Deltas, partition: int, version: int, told: Slices, now: int) -> None:
+    """Tells of the slices' cells. `now` is in milliseconds since the epoch."""
+    for slice_ in told.slices:
+        changes.messages.extend(deltas.touched(partition, version, slice_.cells))
+        if slice_.is_last:
+            changes.delete[retell_key(partition)].append(slice_.group)
+        else:
+            changes.put[retell_key(partition)][slice_.group] = b"%d/%d" % (slice_.number + 1, slice_.of)
+    more = told.more or not all(slice_.is_last for slice_ in told.slices)
+    changes.timers[TIMER] = now + 1 if more else None

@@ -35,7 +35,7 @@ class Due(NamedTuple):
 
     filling: Filling | None
     moved: Moved | None
-    retold: retelling.Slice | None
+    retold: retelling.Slices | None
 
 
 class LabStage:
@@ -143,13 +143,13 @@ class LabStage:
         """What brings the partition's cuts to the configured ones, and what is to be told of its cells."""
         filling = await self._cuts.load_due(redis, partition) if cut_filling.TIMER in members else None
         moved = await deltas.load_moved(redis, partition) if deltas.TIMER in members else None
-        retold = await retelling.load_slice(redis, partition) if retelling.TIMER in members else None
+        retold = await retelling.load_slices(redis, partition) if retelling.TIMER in members else None
         return Due(filling, moved, retold)
 
     def fold_due(self, state: Due, partition: int, members: Sequence[str], now: int, version: int) -> Changes:
         """Fills and drops cuts, and tells of the cells that have moved."""
         changes = Changes()
-        if retelling.TIMER in members:
+        if state.retold is not None:
             retelling.tell(changes, self._deltas, partition, version, state.retold, now)
         if state.moved is not None:
             self._deltas.tell(changes, partition, version, state.moved, now)

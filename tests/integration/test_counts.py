@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from schemas.topics import DELTAS, RATES
-from services.lab_results import deltas
+from schemas.topics import DELTAS, RATES, RECEIPTS, VERDICTS
+from services.lab_results import deltas, retelling
 from services.lab_results.api import counts_cache
 from services.lab_results.api.counts_cache import CountsCache
 from services.lab_results.counts import Counts, total
-from services.lab_results.counts_store import counts_key, read_cells, read_daily, read_delays
+from services.lab_results.counts_store import counts_key, read_cells, read_daily, read_delays, value_of
 from services.lab_results.cut_config import Cut
 from services.lab_results.cut_filling import CutKeeper, ask_to_fill, cut_statuses
 from services.lab_results.cuts import CUTS, PUBLISHED, Cell
@@ -31,6 +31,8 @@ from services.runtime.batch import Batch
 from services.runtime.calendar import day_from_number, day_number
 from services.runtime.ledger import Ledger
 from services.runtime.messages import Message
+from services.runtime.partitioning import homes_of
+from services.runtime.settings import PARTITIONS
 from services.runtime.shard import Shard
 from services.runtime.stage import Changes, Stage
 from tests.histories import Count, History, recount
@@ -337,3 +339,52 @@ def check(published: list[Message], expected: Counter[Count], today: date) -> No
                     counts.failed,
                     counts.revised,
                 )
+
+
+def test_after_a_quiet_rebuild_each_published_cell_is_told_of_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retelling, "_AT_ONCE", 7)  # so that most groups take several slices
+    monkeypatch.setattr(deltas, "_MANY", 8)
+
+    async def run() -> None:
+        rng = random.Random(23)
+        histories = [History(rng, number) for number in range(200)]
+        arrivals = told(rng, histories)
+        cut = 2 * len(arrivals) // 3
+        async with Redis.from_url(url) as redis:
+            first = await World(redis, LabStage()).open()
+            await first.feed(arrivals[:cut], ARRIVED)
+            positions = [dict(shard.positions) for shard in first.shards]
+            await redis.flushall()
+
+            lab = await World(redis, LabStage()).open()
+            for shard, reached in zip(lab.shards, positions, strict=True):
+                shard.told = reached
+            await lab.feed(arrivals[:cut], ARRIVED)
+            assert lab.published == [], "all of that was told"
+            for second in range(200):
+                await lab.fire(ARRIVED + timedelta(seconds=second))
+            deltas_told = [json.loads(message.value or b"") for message in lab.published]
+            assert {(m.partition, m.key) for m in lab.published} == await published_cells(redis)
+            assert {len(delta["days"]) for delta in deltas_told} == {0}
+            assert max(Counter((delta["partition"], delta["cell"]) for delta in deltas_told).values()) == 1
+            done = len(lab.published)
+            await lab.fire(ARRIVED + timedelta(hours=2))
+            assert len(lab.published) == done
+            assert not [key async for key in redis.scan_iter("*:retell")]
+
+            await lab.feed(arrivals[cut:], ARRIVED)
+            assert {message.topic for message in lab.published[done:]} >= {VERDICTS.name, RECEIPTS.name}
+            assert await all_counts(redis, recount(histories), {"all"}) == of_cuts(recount(histories), {"all"})
+
+    asyncio.run(run())
+
+
+async def published_cells(redis: Redis) -> set[tuple[int, bytes]]:
+    """The home and the key of every cell with counts whose rates are published."""
+    found = set()
+    async for key in redis.scan_iter("*:counts:*"):
+        group = key.decode().partition(":counts:")[2]
+        if group.rpartition("|")[2] in PUBLISHED:
+            keys = [f"{group}|{value_of(field)}".encode() for field in await redis.hkeys(key)]
+            found |= set(zip(homes_of(keys, PARTITIONS), keys, strict=True))
+    return found

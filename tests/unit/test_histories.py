@@ -5,12 +5,15 @@ SAMPLEWATCH_HISTORIES says how many; with its default the test takes a few secon
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections import Counter, defaultdict
+from typing import Any
 
 import pytest
 
+from schemas.topics import LAB_RESULTS, RECEIPTS, VERDICTS
 from services.lab_results.counts import Counts
 from services.lab_results.counts_store import value_of
 from services.lab_results.cut_config import Cut
@@ -74,6 +77,56 @@ def test_histories_in_any_order_are_a_recount(seed: int) -> None:
     expected = recount(histories)
     assert len(expected) > HISTORIES // 2
     assert laboratory.counts() == expected
+
+
+def logs(rng: random.Random, histories: list[History]) -> dict[tuple[int, str], list[FakeRecord]]:
+    """Everything that is told of the histories, mixed, by partition and topic."""
+    found: dict[tuple[int, str], list[FakeRecord]] = defaultdict(list)
+    arrivals = [(history.partition, *message) for history in histories for message in history.arrivals()]
+    rng.shuffle(arrivals)
+    for partition, topic, key, value in arrivals:
+        log = found[partition, topic]
+        log.append(FakeRecord(topic, len(log), key, value, partition=partition))
+    return found
+
+
+def standing(*laboratories: Laboratory) -> dict[bytes, dict[str, Any]]:
+    """The verdict with the highest revision of each sample that was told of. What changes nothing but the revision is
+    not told, so that one depends on the order."""
+    found: dict[bytes, dict[str, Any]] = {}
+    messages = [message for one in laboratories for shard in one.shards for message in shard.of(VERDICTS.name)]
+    for message in messages:
+        told = json.loads(message.value or b"")
+        if told["revision"] >= found.get(message.key or b"", told)["revision"]:
+            found[message.key or b""] = told
+    return {sample_id: {**told, "revision": None} for sample_id, told in found.items()}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rebuild_says_nothing_of_what_was_told_and_all_that_was_not(seed: int) -> None:
+    rng = random.Random(seed)
+    histories = [History(rng, number) for number in range(300)]
+    log = logs(rng, histories)
+    told = {place: rng.randrange(1, len(records)) for place, records in log.items()}
+    whole, before, after = Laboratory(), Laboratory(), Laboratory()
+    for (partition, topic), records in sorted(log.items(), key=lambda _: rng.random()):
+        whole.shards[partition].feed(records)
+        before.shards[partition].feed(records[: told[partition, topic]])
+    turns = sorted(log.items(), key=lambda item: item[0][1] == LAB_RESULTS.name)
+    for (partition, topic), records in turns:
+        said = after.shards[partition].feed(records[: told[partition, topic]], quietly=True)
+        assert not said
+    for (partition, topic), records in turns:
+        after.shards[partition].feed(records[told[partition, topic] :])
+    assert after.counts() == whole.counts() == recount(histories)
+    assert standing(before, after) == standing(whole)
+    receipts = [
+        [message.value for one in them for shard in one.shards for message in shard.of(RECEIPTS.name)]
+        for them in ((before, after), (whole,))
+    ]
+    ids = [sorted(json.loads(value or b"")["receipt_id"] for value in values) for values in receipts]
+    assert ids[0] == ids[1]
+    assert len(ids[1]) == len(set(ids[1]))
 
 
 def only(names: set[str]) -> tuple[Cut, ...]:

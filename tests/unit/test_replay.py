@@ -254,3 +254,66 @@ def test_a_paused_topic_is_dropped_and_not_waited_for() -> None:
     box.begin("commands", 0, 5)
     box.add(batch("commands", [5, 6]), ignore)
     assert [(one.topic, one.start, one.end) for one in drain(box)] == [("commands", 0, 2)]
+
+
+@pytest.mark.parametrize("order", [Replay.ANY, Replay.TURN])
+def test_nothing_beyond_what_was_told_comes_before_all_of_that(order: Replay) -> None:
+    box = Inbox(TOPICS, replay=order)
+    box.begin("verdicts", 0, 4, told=3)
+    box.begin("commands", 0, 2, told=1)
+    box.add(batch("commands", [5, 6]), ignore)
+    if order is Replay.ANY:
+        assert [(one.topic, one.end) for one in drain(box)] == [("commands", 1)]
+    assert box.is_empty and box.waits("commands")
+    box.add(batch("verdicts", [10, 20]), ignore)
+    box.add(batch("verdicts", [30, 40], first=2), ignore)
+    ends = [(one.topic, one.start, one.end) for one in drain(box)]
+    told = [("verdicts", 0, 2), ("verdicts", 2, 3)]
+    if order is Replay.ANY:
+        assert ends == [*told, ("commands", 1, 2), ("verdicts", 3, 4)]
+    else:
+        assert ends == [*told, ("commands", 0, 1), ("verdicts", 3, 4), ("commands", 1, 2)]
+
+
+def test_a_paused_topic_is_not_waited_for_by_what_was_told() -> None:
+    box = Inbox(TOPICS, replay=Replay.ANY)
+    box.begin("verdicts", 0, 4, told=3)
+    box.begin("commands", 0, 2, told=1)
+    box.add(batch("commands", [5, 6]), ignore)
+    box.stop("verdicts")
+    assert [one.end for one in drain(box)] == [1, 2]
+
+
+@given(
+    st.sampled_from([Replay.ANY, Replay.TURN]),
+    st.lists(st.integers(0, 25), min_size=2, max_size=2),
+    st.lists(st.integers(0, 25), min_size=2, max_size=2),
+    cuts,
+    cuts,
+    st.data(),
+)
+def test_any_batches_give_all_that_was_told_first_and_everything_once(
+    order: Replay, sizes: list[int], wanted: list[int], some: list[int], others: list[int], data: st.DataObject
+) -> None:
+    told = {topic: min(size, most) for topic, size, most in zip(TOPICS, sizes, wanted, strict=True)}
+    box = Inbox(TOPICS, replay=order)
+    waiting = {}
+    for topic, size, at in zip(TOPICS, sizes, (some, others), strict=True):
+        box.begin(topic, 0, size, told[topic])
+        waiting[topic] = batches(topic, [0] * size, at) if size else []
+    taken: list[Batch] = []
+    acknowledged: list[Batch] = []
+    while any(waiting.values()):
+        topic = data.draw(st.sampled_from([topic for topic in TOPICS if waiting[topic]]))
+        one = waiting[topic].pop(0)
+        box.add(one, lambda one=one: acknowledged.append(one))  # type: ignore[misc]
+        if data.draw(st.booleans()):
+            taken += drain(box)
+    taken += drain(box)
+    beyond = [one.end > told[one.topic] for one in taken]
+    assert beyond == sorted(beyond), "what was told comes first"
+    assert not [one for one in taken if one.start < told[one.topic] < one.end], "and by itself"
+    for topic, size in zip(TOPICS, sizes, strict=True):
+        offsets = [record.offset for one in taken if one.topic == topic for record in one.records]
+        assert offsets == list(range(size))
+    assert sum(len(one.records) for one in acknowledged) == sum(sizes)

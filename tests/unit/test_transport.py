@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,32 @@ def test_the_end_of_a_partition_that_is_given_away_is_not_known_and_no_error(tmp
         assert consumer.engine.end_of((PLACE.topic, 4)) == 7
 
     asyncio.run(test())
+
+
+def test_a_commit_never_goes_back(tmp_path: Path) -> None:
+    async def test() -> None:
+        consumer: Any = make_app(Settings(data_dir=str(tmp_path))).consumer
+        consumer.app.topics._acking_topics.add(PLACE.topic)
+        consumer._told[PLACE] = 15
+        assert consumer._new_offset(PLACE) is None
+        for start, end, committed in ((0, 0, 15), (0, 10, 15), (10, 20, 20)):
+            consumer._delivered[PLACE].append((start, end))
+            consumer.ack(consumer._message(PLACE, Batch(*PLACE, start, end, ())))
+            assert consumer._new_offset(PLACE) == committed
+
+    asyncio.run(test())
+
+
+def test_what_is_committed_beyond_the_end_says_nothing(tmp_path: Path) -> None:
+    class Group:
+        async def committed(self, partitions: Collection[TP]) -> dict[TP, int]:
+            return dict.fromkeys(partitions, 15)
+
+    async def test(republish: bool) -> dict[TP, int]:
+        consumer: Any = make_app(Settings(data_dir=str(tmp_path), republish=republish)).consumer
+        consumer._thread = Group()
+        found: dict[TP, int] = await consumer._committed({PLACE: 15, TP(PLACE.topic, 4): 14})
+        return found
+
+    assert asyncio.run(test(False)) == {PLACE: 15, TP(PLACE.topic, 4): 0}
+    assert asyncio.run(test(True)) == {PLACE: 0, TP(PLACE.topic, 4): 0}
