@@ -92,11 +92,11 @@ class LabStage:
                 return
             was, now = domain.verdict_of(before), domain.verdict_of(after)
             if now is not None and not same_verdict(was, now):
-                changes.counted[metrics.VERDICTS, (now.domain, now.plan, now.outcome or "none")] += 1
                 changes.newest[metrics.NEWEST_VERDICT] = item.record.timestamp / 1000
                 tally.move(was, now)
                 tally.arrive(was, now, item.record.timestamp)
                 if not changes.quiet:
+                    changes.counted[metrics.VERDICTS, (now.domain, now.plan, now.outcome or "none")] += 1
                     event_id = f"{sample_id}:{now.revision}"
                     message = self._verdicts.message(partition, sample_id, now, event_id, now.concluded_at)
                     changes.messages.append(traced(message, trace_of(item.record)))
@@ -111,7 +111,7 @@ class LabStage:
             mark = mark_of(item.source, item.event_id)
             after, answer = domain.take(before, event, item.source, mark, content_mark(event))
             settle(item, before, after)
-            if answer.outcome in ("accepted", "parked"):
+            if answer.outcome in ("accepted", "parked") and not changes.quiet:
                 lab_id = event.lab_id if event.lab_id in self._daily else "other"
                 changes.counted[metrics.LABORATORY_RESULTS, (lab_id,)] += 1
             return answer

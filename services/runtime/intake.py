@@ -161,7 +161,9 @@ class Intake:
         return event
 
     def answer(self, changes: Changes, item: Input, answer: Answer) -> None:
-        """Adds the receipt to the changes; for a refusal the dead letter too."""
+        """Adds the receipt to the changes; for a refusal the dead letter too. What was answered before is not again."""
+        if changes.quiet:
+            return
         record = item.record
         if isinstance(item, Taken):
             source: str = item.source
@@ -172,7 +174,7 @@ class Intake:
         if answer.outcome == "rejected":
             bury(changes, self.topic, record, self._service, answer.field or "value", answer.reason or "", source)
         changes.counted[metrics.RECEIPTS, (self.topic.name, answer.outcome)] += 1
-        if source and not changes.quiet:
+        if source:
             receipt = self._receipt(item, source, event_id, answer)
             if answer.outcome == "rejected":  # the rare case alone pays for the look
                 receipt = traced(receipt, trace_of(record))

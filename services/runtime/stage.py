@@ -44,7 +44,7 @@ class Changes:
     its labels, goes up once the batch is applied. observed: what each histogram with its labels then observes. newest:
     the moment, in seconds since the epoch, that a gauge is then set to. rejected: how many records of each source
     became dead letters. timers: when each timer of the partition is due, in milliseconds since the epoch; None removes
-    it. quiet: the messages that the batch leads to have been published before, and are left out.
+    it. quiet: the messages that the batch leads to have been published and counted before, and are left out.
     """
 
     put: dict[str, dict[str | bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))

@@ -128,7 +128,7 @@ class SamplingStage:
             message = self._deadlines.message(partition, sample_id, event, event.event_id, event.at.isoformat())
             if not changes.quiet:
                 changes.messages.append(message)
-            changes.counted[metrics.DEADLINES, (event.rule, event.phase)] += 1
+                changes.counted[metrics.DEADLINES, (event.rule, event.phase)] += 1
             if event.phase in ("near", "passed"):
                 changes.put[store.open_key(partition)][event.deadline_id] = message.value or b""
             else:

@@ -166,7 +166,8 @@ def world(v1_1: Path, tmp_path: Path) -> Iterator[World]:
         old = System(tmp_path / "old")
         running.callback(old.end)
         old.up()
-        code = {"PYTHONPATH": str(v1_1), "PYTHONSAFEPATH": "1"}
+        # what was published without the new fields is to be published with them
+        code = {"PYTHONPATH": str(v1_1), "PYTHONSAFEPATH": "1", "SAMPLEWATCH_REPUBLISH": "1"}
         new = System(tmp_path / "new", {**code, "SAMPLEWATCH_KAFKA": old.bootstrap, "SAMPLEWATCH_REDIS": old.redis})
         running.callback(new.end)
         new.up()
