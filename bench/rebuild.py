@@ -1,4 +1,4 @@
-"""Rebuild: Redis is wiped under running services, and everything is read again from Kafka, where what follows is kept."""
+"""Rebuild: Redis is wiped under running services, and everything is read again from Kafka, which keeps what follows."""
 
 from __future__ import annotations
 

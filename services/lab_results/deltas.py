@@ -81,7 +81,7 @@ class Deltas:
 
     def touched(self, partition: int, version: int, cells: Iterable[str]) -> Iterator[Message]:
         """Deltas of cells, by key, without increments: their rates are to be looked at."""
-        return self._messages(partition, version, dict.fromkeys(cells, {}))
+        return self._messages(partition, version, {cell: {} for cell in cells})
 
     def tell(self, changes: Changes, partition: int, version: int, moved: Moved, now: int) -> None:
         """Tells what was gathered, and forgets it. `now` is in milliseconds since the epoch."""

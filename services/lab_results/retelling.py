@@ -1,8 +1,8 @@
 """Retelling: what a rebuild counts again is told of once it is whole, each cell once, for its rates and their timers.
 
 A batch of a rebuild notes which groups of cells it counted in. Once the partition has caught up, a timer goes through
-them, some thousands of cells at a time, in one step with the ledger. Slices are made by a hash of the cell's name, so they
-are the same whatever becomes of Redis in between; a cell that is new by then tells of itself.
+them, some thousands of cells at a time, in one step with the ledger. Slices are made by a hash of the cell's name, so
+they are the same whatever becomes of Redis in between; a cell that is new by then tells of itself.
 """
 
 from __future__ import annotations

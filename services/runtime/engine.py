@@ -242,7 +242,7 @@ class Engine:
         }
 
     def _waits(self, place: Place) -> bool:
-        """Whether nothing is expected of the partition: it is paused, or another topic's or stage's turn comes first."""
+        """Whether nothing is expected of the partition: it is paused, or another topic or stage comes first."""
         stage = self._stages[place[0]]
         lane = self._lanes.get((stage.name, place[1]))
         return place in self._paused or (lane is not None and lane.inbox.waits(place[0])) or self._comes_later(stage)

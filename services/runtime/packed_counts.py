@@ -32,7 +32,7 @@ def pack_increments(increments: Mapping[int, int]) -> bytes:
     if len(increments) == 1:
         ((code, n),) = increments.items()
         return _packed(code, n)
-    if all([0 < n < 32 for n in increments.values()]):
+    if all(0 < n < 32 for n in increments.values()):
         return b"".join([_packed(code, n) for code, n in increments.items()])
     wide = b"".join([_WIDE_RECORD.pack(code >> 3, code & 7, n) for code, n in increments.items() if n])
     return _WIDE + wide if wide else b""

@@ -3,11 +3,13 @@
 Live, batches are applied as they come, those of one topic that wait behind each other as one. That is no order to
 replay a partition in: after a wiped Redis all of it is read again at once, and a fetch may bring a command before the
 verdict that it is about. So a stage may ask for an order (`Stage.replay`) that holds while it catches up: until each
-topic has reached the end that it had when reading began. Before that, each is read to the offset up to which what
-follows from it is published, and none beyond until all have got there: as far as that, a rebuild says nothing. By arrival, batches are merged, and cut where the next record
+topic has reached the end that it had when reading began. By arrival, batches are merged, and cut where the next record
 of another topic arrived earlier. In turn, whatever there is of an earlier topic comes before any of a later one. A
 topic that has not got there and has nothing waiting is waited for. That ends: it was not at its end, so more of it
 comes, if only an empty batch.
+
+Before all that, each topic is read up to the offset to which what follows from it has been published, and none beyond
+until all have got there: as far as that, a rebuild says nothing.
 """
 
 from __future__ import annotations

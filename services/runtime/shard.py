@@ -195,8 +195,8 @@ class Shard:
             self._measure_ages(topic, records)
 
     def _is_told(self, batch: Batch) -> bool:
-        """Whether what follows from the batch has been published. Where the state rests on a record of which that is not
-        known, it isn't known of anything that follows from the state."""
+        """Whether what follows from the batch has been published. Where the state rests on a record of which that is
+        not known, it isn't known of anything that follows from the state."""
         after = {**self._standing.positions, batch.topic: batch.end}
         return all(position <= self.told.get(topic, 0) for topic, position in after.items())
 

@@ -117,7 +117,7 @@ class BatchConsumer(driver.Consumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         """Overridden because an acknowledged offset stands for a batch: what may be committed is the end of the last
-        batch before the first that is not acknowledged. It never goes back: whoever rebuilds need not publish again what
+        batch before the first that is not acknowledged. It never goes back: a rebuild need not publish again what
         follows from records before it."""
         delivered, acked = self._delivered[tp], self._acked_index[tp]
         end = None
