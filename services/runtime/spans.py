@@ -80,7 +80,7 @@ class SpanThread(driver.AIOKafkaConsumerThread):
         found = await self.call_thread(self._committed, partitions)
         return {tp: offset or 0 for tp, offset in zip(partitions, found, strict=True)}
 
-    async def _committed(self, partitions: Collection[TP]) -> Sequence[int | None]:
+    async def _committed(self, partitions: Collection[TP]) -> Any:
         return await asyncio.gather(*map(self._ensure_consumer().committed, partitions))
 
     def highwater(self, tp: TP) -> Any:

@@ -126,11 +126,11 @@ class TimedStage(Protocol, Generic[S]):
 
 
 @runtime_checkable
-class QuietStage(Protocol[I, S]):
+class QuietStage(Protocol):
     """What a stage has besides, whose messages say how things stand after the inputs, in whatever order those came: a
     rebuild comes to what it has said before, and keeps quiet."""
 
-    def fold_quietly(self, state: S, partition: int, inputs: Sequence[I], version: int) -> Changes:
+    def fold_quietly(self, state: Any, partition: int, inputs: Sequence[Any], version: int) -> Changes:
         """As `fold`, for inputs whose messages have been published, as those of all inputs before them: the changes to
         the state alone, and messages that do not follow from the inputs alone."""
         ...
