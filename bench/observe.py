@@ -86,8 +86,10 @@ class Observer:
                 raise TimeoutError(f"{', '.join(services)} not at the ends of their topics after {seconds:g} s")
             await asyncio.sleep(2 * _POLL_S)
 
-    async def follow(self, done: Callable[[], Awaitable[int]], goal: int, seconds: float = 900) -> Curve:
-        """Looks every 50 ms how much is done, until that is the goal."""
+    async def follow(
+        self, done: Callable[[], Awaitable[int]], goal: int, seconds: float = 900, every: float = _POLL_S
+    ) -> Curve:
+        """Looks every so many seconds how much is done, until that is the goal."""
         started = time.monotonic()
         curve: Curve = [(0.0, await done())]
         while curve[-1][1] < goal:
@@ -97,7 +99,7 @@ class Observer:
             stuck = len(curve) > _STUCK_LOOKS and curve[-_STUCK_LOOKS][1] == curve[-1][1]
             if stuck and await self.behind(["lab_results"]) == 0:
                 raise RuntimeError(f"LOST: every position is at its end, with {curve[-1][1]} of {goal} done")
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(every)
             curve.append((time.monotonic() - started, await done()))
         return curve
 

@@ -20,6 +20,8 @@ _COUNTRY_YEAR = 7_000_000
 _SERVICE = "lab_results"
 _STEP = 100_000
 _TIMEOUT_S = 1800
+#: A look takes the processor some milliseconds, which the services then lack.
+_LOOK_S = 0.25
 
 
 async def run(rig: Rig, options: Options, _found: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +59,7 @@ async def _applied(observer: Observer) -> int:
 
 async def _all_applied(observer: Observer, count: int) -> Curve:
     """When how many samples and results were applied, until all are."""
-    return await observer.follow(lambda: _applied(observer), 2 * count, _TIMEOUT_S)
+    return await observer.follow(lambda: _applied(observer), 2 * count, _TIMEOUT_S, every=_LOOK_S)
 
 
 async def _rebuild(rig: Rig, observer: Observer, count: int) -> dict[str, Any]:
