@@ -28,7 +28,7 @@ class DayCounts(Contract):
 
 
 class Delta(Contract):
-    """The counts that one batch of one partition adds to a cell."""
+    """The counts that one batch of one partition adds to a cell. Without days: a rebuild has counted it anew."""
 
     cell: CellKey
     partition: int

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from schemas.qualification import Delta
 from schemas.topics import DELTAS, RATES, RECEIPTS, VERDICTS
 from services.lab_results import deltas, retelling
 from services.lab_results.api import counts_cache
@@ -363,10 +364,10 @@ def test_after_a_quiet_rebuild_each_published_cell_is_told_of_once(url: str, mon
             assert lab.published == [], "all of that was told"
             for second in range(200):
                 await lab.fire(ARRIVED + timedelta(seconds=second))
-            deltas_told = [json.loads(message.value or b"") for message in lab.published]
+            deltas_told = [Delta.model_validate_json(message.value or b"") for message in lab.published]
             assert {(m.partition, m.key) for m in lab.published} == await published_cells(redis)
-            assert {len(delta["days"]) for delta in deltas_told} == {0}
-            assert max(Counter((delta["partition"], delta["cell"]) for delta in deltas_told).values()) == 1
+            assert not any(delta.days for delta in deltas_told)
+            assert max(Counter((delta.partition, delta.cell) for delta in deltas_told).values()) == 1
             done = len(lab.published)
             await lab.fire(ARRIVED + timedelta(hours=2))
             assert len(lab.published) == done
