@@ -81,6 +81,7 @@ class Engine:
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
         self._ledgers = {stage.name: Ledger(redis, stage.name) for stage in stages}
         self._workloads = {stage.name: Workload(_IN_WORK) for stage in stages}
+        self._background = {stage.name for stage in stages if isinstance(stage, BackgroundStage)}
         for stage in stages:
             if isinstance(stage, BackgroundStage):
                 stage.give_way = partial(self.give_way, stage.name)
@@ -249,7 +250,7 @@ class Engine:
 
     def _comes_later(self, stage: Stage[Any, Any]) -> bool:
         """Whether it is a stage of the background, and others have not caught up."""
-        return isinstance(stage, BackgroundStage) and any(
+        return stage.name in self._background and any(
             self._applied.get(place, 0) < end and place not in self._paused and self._stages[place[0]] is not stage
             for place, end in self._targets.items()
         )

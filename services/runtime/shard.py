@@ -206,7 +206,8 @@ class Shard:
         with metrics.timed(self.stage.name, "load"):
             state = await self.stage.load(self._redis, self.partition, inputs)  # 2
         with metrics.timed(self.stage.name, "fold"):
-            if quiet and isinstance(self.stage, QuietStage):
+            if quiet:
+                assert isinstance(self.stage, QuietStage)  # of no other is anything told
                 return self.stage.fold_quietly(state, self.partition, inputs, version)  # 3
             return self.stage.fold(state, self.partition, inputs, version)  # 3
 
