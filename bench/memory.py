@@ -1,4 +1,4 @@
-"""Memory: what a sample and a cell's day cost in Redis, and whether the services grow under load."""
+"""Memory: what a sample and a cell's day cost in Redis, what of the processor, and whether services grow under load."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from bench.feed import COUNTRY, Feeder, Record, results, samplings
 from bench.observe import STAGES, Observer
 from bench.options import Options
-from bench.rig import Rig
+from bench.rig import Rig, since
 from schemas.topics import LAB_RESULTS, SAMPLING_EVENTS
 from services.runtime.packed_counts import KINDS, arrays_of
 
@@ -30,12 +30,17 @@ async def run(rig: Rig, options: Options, _found: dict[str, Any]) -> dict[str, A
     async with Observer(rig) as observer, Feeder(rig.bootstrap) as feeder:
         for name in STAGES:
             rig.start(name)
-        empty = await observer.used_memory()
+        empty, cpu = await observer.used_memory(), rig.cpu()
         await feeder.write(SAMPLING_EVENTS.name, samplings(range(count), COUNTRY))
         await feeder.write(LAB_RESULTS.name, results(range(count), COUNTRY))
         await observer.settle(*STAGES)
-        used = await observer.used_memory() - empty
-        found = {"samples": count, "used_memory_per_sample": round(used / count), **await _weigh(observer, count)}
+        used, spent = await observer.used_memory() - empty, since(rig.cpu(), cpu)
+        found = {
+            "samples": count,
+            "used_memory_per_sample": round(used / count),
+            "processor_us_per_sample": {who: round(seconds / count * 1e6) for who, seconds in spent.items()},
+            **await _weigh(observer, count),
+        }
         found["resident"] = await _soak(rig, feeder, options.soak_minutes, count)
         await observer.settle(*STAGES)
     rig.stop_services()
@@ -131,13 +136,14 @@ def _trend(megabytes: list[float]) -> dict[str, float]:
 def table(found: dict[str, Any]) -> list[tuple[str, str]]:
     """The lines of the printed table."""
     kinds = ", ".join(f"{kind} {size}" for kind, size in found["bytes_per_sample_by_kind"].items())
-    resident = found["resident"]
+    resident, spent = found["resident"], found["processor_us_per_sample"]
     lines = [
         ("bytes a sample, without counts of cells", f"{found['bytes_per_sample']}"),
         ("bytes a sample, used_memory in all", f"{found['used_memory_per_sample']}"),
         ("bytes a sample by kind of key", kinds),
         (f"bytes a cell-day, of {found['cell_days']:,}", f"{found['bytes_per_cell_day']}"),
         ("bytes a cell-day of one partition", f"{found['bytes_per_cell_day_of_a_partition']}"),
+        ("processor, µs a sample with its result", ", ".join(f"{who} {us}" for who, us in spent.items())),
     ]
     for name, trend in resident.items():
         if isinstance(trend, dict):

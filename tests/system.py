@@ -357,8 +357,7 @@ class System:
 
         A service commits a record only when its consequences are on their topics, but for deltas, which gather. So
         once all that was committed, seen first, reaches the ends of all topics, seen last, and none gather, seen in
-        between, nothing is under way: what those records made gather has been told by then. What a rebuild reads again
-        was committed before; until it has caught up, a service is not ready.
+        between, nothing is under way: what those records made gather has been told by then.
         """
         with (
             self._admin() as admin,
@@ -383,8 +382,6 @@ class System:
     def _behind(
         self, admin: KafkaAdminClient, consumer: KafkaConsumer, places: list[TopicPartition], redis: Redis
     ) -> dict[str, dict[str, int]]:
-        if unready := [name for name, service in self.services.items() if not is_ready(service.http)]:
-            return {name: {"not ready": 1} for name in unready}
         groups = {f"samplewatch-{service}": service for service in CONSUMES}
         try:
             committed = admin.list_group_offsets(list(groups))

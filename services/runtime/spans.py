@@ -6,11 +6,11 @@ stands for is noted here, in one step with taking its records; asked for later, 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import aiokafka
+from aiokafka import OffsetAndMetadata
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -37,16 +37,28 @@ class SpanThread(driver.AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         self._read_to: dict[TP, int] = {}
         self._assignment: Any = None
+        #: Up to which offset all that follows from a partition's records had been published when reading began.
+        self.told: dict[TP, int] = {}
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         """Overridden for the range assignor: one worker then owns the same partition of every topic of a stage. And a
         fetch that waits for records holds up the look-ups behind it, such as those of an assignment, so it waits less.
+
+        A rebuild commits from the beginning again. So that it is known how far the group had come, each commit says in
+        its metadata the highest offset that was ever committed.
         """
         consumer = super()._create_worker_consumer(transport)
         consumer._partition_assignment_strategy = [RangePartitionAssignor]
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
         # what a laboratory's producer took back was never sent
         consumer._isolation_level = "read_committed"
+        commit = consumer.commit
+
+        async def commit_with_told(offsets: Mapping[TP, OffsetAndMetadata]) -> None:
+            told = {tp: max(self.told.get(tp, 0), offset) for tp, (offset, _) in offsets.items()}
+            await commit({tp: OffsetAndMetadata(offset, str(told[tp])) for tp, (offset, _) in offsets.items()})
+
+        consumer.commit = commit_with_told
         return consumer
 
     async def _seek_wait(self, consumer: aiokafka.AIOKafkaConsumer, partitions: Mapping[TP, int]) -> None:
@@ -75,19 +87,22 @@ class SpanThread(driver.AIOKafkaConsumerThread):
                 spans[tp] = Span(start, state.position, records.get(tp, ()))
         return spans
 
-    async def committed(self, partitions: Collection[TP]) -> dict[TP, int]:
-        """What the group has committed of the partitions; 0 for those of which it has nothing."""
-        found = await self.call_thread(self._committed, partitions)
-        return {tp: offset or 0 for tp, offset in zip(partitions, found, strict=True)}
-
-    async def _committed(self, partitions: Collection[TP]) -> Any:
-        return await asyncio.gather(*map(self._ensure_consumer().committed, partitions))
+    async def read_told(self, partitions: Collection[TP]) -> dict[TP, int]:
+        """Up to which offset the group has ever committed each partition; 0 where it has nothing."""
+        found = await self.call_thread(self._ensure_consumer()._coordinator.fetch_committed_offsets, list(partitions))
+        return {tp: max(0, found[tp].offset, _told_in(found[tp])) if tp in found else 0 for tp in partitions}
 
     def highwater(self, tp: TP) -> Any:
         """Overridden because aiokafka's raises where the partition is not assigned, and gauges ask at any moment."""
         assignment = _assignment(self._ensure_consumer())
         state = assignment and assignment.state_value(tp)
         return state and state.highwater
+
+
+def _told_in(committed: OffsetAndMetadata) -> int:
+    """0 in a commit of an older release, or somebody else's."""
+    said = committed.metadata or ""
+    return int(said) if said.isascii() and said.isdigit() else 0
 
 
 def _assignment(consumer: aiokafka.AIOKafkaConsumer) -> Any:

@@ -69,8 +69,6 @@ class BatchConsumer(driver.Consumer):
         self.engine.ask_broker = self._ask_broker
         self._delivered: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
         self._read_to: dict[TP, int] = {}
-        #: Where the group's committed offset stood when reading began, if it is to be trusted.
-        self._told: dict[TP, int] = {}
         self._read_offset = _NoOffsets()
         self._committed_offset = _NoOffsets()
 
@@ -117,15 +115,14 @@ class BatchConsumer(driver.Consumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         """Overridden because an acknowledged offset stands for a batch: what may be committed is the end of the last
-        batch before the first that is not acknowledged. It never goes back: a rebuild need not publish again what
-        follows from records before it."""
+        batch before the first that is not acknowledged."""
         delivered, acked = self._delivered[tp], self._acked_index[tp]
         end = None
         while delivered and delivered[0][0] in acked:
             first, end = delivered.popleft()
             acked.discard(first)
             self._acked[tp].remove(first)
-        return None if end is None else max(end, self._told.get(tp, 0))
+        return end
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Overridden because the offsets inside a batch are no gap."""
@@ -135,7 +132,7 @@ class BatchConsumer(driver.Consumer):
             await self.highwaters(*assigned)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Overridden because Kafka's committed offsets say what is published: what is applied, the ledger says."""
+        """Overridden because Kafka's committed offsets are advisory: what counts is where the ledger stands."""
         assigned = self.assignment()
         positions = await self.engine.assign((tp.topic, tp.partition) for tp in assigned)
         await self._seek_to(positions)
@@ -152,7 +149,8 @@ class BatchConsumer(driver.Consumer):
             self.engine.begin({}, {})
             return
         earliest, ends = await self.earliest_offsets(*by_tp), await self._ends(by_tp)
-        self._told.update(await self._committed(ends))
+        told = await self._told(ends)
+        self._thread.told.update(told)
         offsets = {tp: max(position or 0, earliest[tp]) for tp, position in by_tp.items()}
         for tp, position in by_tp.items():
             for index in (self._acked, self._acked_index, self._delivered):
@@ -169,16 +167,17 @@ class BatchConsumer(driver.Consumer):
         self.engine.begin(
             {places[tp]: offsets[tp] for tp in by_tp},
             {places[tp]: ends[tp] or 0 for tp in by_tp},
-            {places[tp]: self._told[tp] for tp in by_tp},
+            {places[tp]: told[tp] for tp in by_tp},
         )
         await self.seek_wait(offsets)
 
-    async def _committed(self, ends: Mapping[TP, int | None]) -> Mapping[TP, int]:
-        """What is committed of the partitions. Beyond the end of one it says nothing: Kafka lost records."""
+    async def _told(self, ends: Mapping[TP, int | None]) -> Mapping[TP, int]:
+        """Up to where all that follows from the partitions' records has been published: a batch is committed only then.
+        Beyond the end of a partition that says nothing: Kafka lost records."""
         if self.engine.republish:
             return dict.fromkeys(ends, 0)
-        committed = await self._thread.committed(ends)
-        return {tp: offset if offset <= (ends[tp] or 0) else 0 for tp, offset in committed.items()}
+        told = await self._thread.read_told(ends)
+        return {tp: offset if offset <= (ends[tp] or 0) else 0 for tp, offset in told.items()}
 
     async def _ends(self, positions: Mapping[TP, int | None]) -> Mapping[TP, int | None]:
         """Where the partitions end. Ends the process if that stays before what was applied: then Kafka lost records,

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import aiokafka
+import pytest
+from aiokafka import OffsetAndMetadata
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.types import TP
 
 from services.lab_results.app import make_app
@@ -46,30 +49,46 @@ def test_the_end_of_a_partition_that_is_given_away_is_not_known_and_no_error(tmp
     asyncio.run(test())
 
 
-def test_a_commit_never_goes_back(tmp_path: Path) -> None:
-    async def test() -> None:
-        consumer: Any = make_app(Settings(data_dir=str(tmp_path))).consumer
-        consumer.app.topics._acking_topics.add(PLACE.topic)
-        consumer._told[PLACE] = 15
-        assert consumer._new_offset(PLACE) is None
-        for start, end, committed in ((0, 0, 15), (0, 10, 15), (10, 20, 20)):
-            consumer._delivered[PLACE].append((start, end))
-            consumer.ack(consumer._message(PLACE, Batch(*PLACE, start, end, ())))
-            assert consumer._new_offset(PLACE) == committed
-
-    asyncio.run(test())
-
-
 def test_what_is_committed_beyond_the_end_says_nothing(tmp_path: Path) -> None:
     class Group:
-        async def committed(self, partitions: Collection[TP]) -> dict[TP, int]:
+        async def read_told(self, partitions: Collection[TP]) -> dict[TP, int]:
             return dict.fromkeys(partitions, 15)
 
     async def test(republish: bool) -> dict[TP, int]:
         consumer: Any = make_app(Settings(data_dir=str(tmp_path), republish=republish)).consumer
         consumer._thread = Group()
-        found: dict[TP, int] = await consumer._committed({PLACE: 15, TP(PLACE.topic, 4): 14})
+        found: dict[TP, int] = await consumer._told({PLACE: 15, TP(PLACE.topic, 4): 14})
         return found
 
     assert asyncio.run(test(False)) == {PLACE: 15, TP(PLACE.topic, 4): 0}
     assert asyncio.run(test(True)) == {PLACE: 0, TP(PLACE.topic, 4): 0}
+
+
+def test_a_commit_says_how_far_the_group_had_ever_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = TP(PLACE.topic, 4)
+    kept: dict[TP, OffsetAndMetadata] = {other: OffsetAndMetadata(7, ""), TP(PLACE.topic, 5): OffsetAndMetadata(8, "x")}
+
+    async def commit(_: Any, offsets: dict[TP, OffsetAndMetadata]) -> None:
+        kept.update(offsets)
+
+    async def fetch(_: Any, partitions: list[TP]) -> dict[TP, OffsetAndMetadata]:
+        return {tp: kept[tp] for tp in partitions if tp in kept}
+
+    async def test() -> None:
+        monkeypatch.setattr(aiokafka.AIOKafkaConsumer, "commit", commit)
+        monkeypatch.setattr(GroupCoordinator, "fetch_committed_offsets", fetch)
+        app = make_app(Settings(data_dir=str(tmp_path)))
+        thread: Any = app.consumer._thread
+        thread._consumer = thread._create_worker_consumer(app.transport)
+        thread._consumer._coordinator = GroupCoordinator.__new__(GroupCoordinator)
+        monkeypatch.setattr(thread, "call_thread", lambda function, *args: function(*args))
+        monkeypatch.setattr(thread, "assignment", lambda: {PLACE, other})
+
+        assert await thread.read_told([PLACE, other, TP(PLACE.topic, 5)]) == {PLACE: 0, other: 7, TP(PLACE.topic, 5): 8}
+        for offset, told in ((10, 10), (3, 10), (12, 12)):
+            assert await thread._commit({PLACE: offset})
+            assert kept[PLACE] == OffsetAndMetadata(offset, str(told))
+            thread.told = await thread.read_told([PLACE])
+            assert thread.told == {PLACE: told}
+
+    asyncio.run(test())

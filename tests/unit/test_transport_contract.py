@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer import fetcher, subscription_state
+from aiokafka.consumer import fetcher, group_coordinator, subscription_state
 from faust.app import base as app
 from faust.serializers.schemas import Schema
 from faust.tables.recovery import Recovery
@@ -38,6 +38,8 @@ READ: dict[str, tuple[Callable[..., Any], str]] = {
     "_resume_streams": (Recovery._resume_streams, "d986a6710c1aca98"),
     "_on_partitions_revoked": (app.App._on_partitions_revoked, "d5c895bbe57dc73a"),
     "fetched_records": (fetcher.Fetcher.fetched_records, "be4348896b9b66af"),
+    "_commit": (driver.AIOKafkaConsumerThread._commit, "932852ce7a23f658"),
+    "fetch_committed_offsets": (group_coordinator.GroupCoordinator.fetch_committed_offsets, "6c049c7379165952"),
     "AIOKafkaConsumer.start": (AIOKafkaConsumer.start, "2f1ba70443327538"),
     "FetchResult.getall": (fetcher.FetchResult.getall, "3e717e30de5068d5"),
     "Assignment.state_value": (subscription_state.Assignment.state_value, "183fea82ef48f3e6"),
