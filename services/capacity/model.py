@@ -67,7 +67,7 @@ def plan(samples_per_day: float, costs: Costs) -> Plan:
     """The needs of a load. Raises ValueError unless samples_per_day is a positive number."""
     if not (math.isfinite(samples_per_day) and samples_per_day > 0):
         raise ValueError("samples per day must be more than 0")
-    assumed, limit, cpu = (_values(costs[part]) for part in ("assumed", "limits", "processor_us"))
+    assumed, limit, cpu, again = (_values(costs[part]) for part in ("assumed", "limits", "processor_us", "rebuild_us"))
     peak = samples_per_day / 86_400 * assumed["peak"]
     kept = samples_per_day * assumed["kept_days"]
     cores = {service: peak * cpu[service] / 1e6 / assumed["busy"] for service in SERVICES}
@@ -84,7 +84,7 @@ def plan(samples_per_day: float, costs: Costs) -> Plan:
     )
     redis_cores = peak * cpu["redis"] / 1e6 / assumed["busy"]
     # the slower of the processes, as many as have work, and of the one thread of Redis
-    slowest = max(cpu["lab_results"] / max(workers["lab_results"], partitions), cpu["redis"])
+    slowest = max(again["lab_results"] / max(workers["lab_results"], partitions), again["redis"])
     rebuild = kept * slowest / 1e6 / 3600
     busiest = max(cores, key=lambda service: cores[service])
     limits = (
