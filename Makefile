@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 # a system under test waits most of the time: for sessions to end, for windows to pass, for a next try
-IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
+AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
@@ -41,7 +41,7 @@ run: $(STAMP) ## the same, and keep everything running until Ctrl-C
 
 test: lint ## lint, then the unit, integration and end-to-end tests
 	@echo "test: all tests; those on containers run where a Docker engine answers"
-	@$(PYTEST) $(IN_TWO) tests/e2e tests/integration tests/unit
+	@$(PYTEST) $(AT_ONCE) tests/e2e tests/integration tests/unit
 
 test-failed: $(STAMP) ## the files in which a test failed last time, once more, one after the other
 	@files=$$(grep -o '"tests/[^:"]*' .pytest_cache/v/cache/lastfailed 2>/dev/null | tr -d '"' | sort -u); \
@@ -49,13 +49,13 @@ test-failed: $(STAMP) ## the files in which a test failed last time, once more, 
 	  echo "test-failed:" $$files; $(PYTEST) $$files
 
 test-unit: $(STAMP) ## the unit tests: no broker, no Redis
-	@$(PYTEST) $(IN_TWO) tests/unit
+	@$(PYTEST) $(AT_ONCE) tests/unit
 
 test-integration: $(STAMP) ## the tests on a real broker and Redis
-	@$(PYTEST) $(IN_TWO) tests/integration
+	@$(PYTEST) $(AT_ONCE) tests/integration
 
 test-e2e: $(STAMP) ## the tests of all services together
-	@$(PYTEST) $(IN_TWO) tests/e2e
+	@$(PYTEST) $(AT_ONCE) tests/e2e
 
 up-compose: ## everything in containers, on loopback ports (deploy/compose.yaml); PROFILES=dashboards adds Grafana
 	@$(COMPOSE) $(addprefix --profile ,$(PROFILES)) -f deploy/compose.yaml up --build --detach
