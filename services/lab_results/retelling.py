@@ -40,7 +40,7 @@ class Slice(NamedTuple):
 
 
 class Slices(NamedTuple):
-    """What is told in one step. `more`: other groups are noted."""
+    """What is told in one step. `more`: something is left after that."""
 
     slices: Sequence[Slice]
     more: bool
@@ -71,7 +71,7 @@ async def load_slices(redis: Redis, partition: int) -> Slices:
         number, of = map(int, progress.split(b"/")) if progress else (0, -(-len(fields) // _AT_ONCE) or 1)
         cells = [f"{group}|{value_of(field)}" for field in fields if crc32(field) % of == number]
         found.append(Slice(group, number, of, cells))
-    return Slices(found, len(noted) > len(found))
+    return Slices(found, sum(slice_.is_last for slice_ in found) < len(noted))
 
 
 def tell(changes: Changes, deltas: Deltas, partition: int, version: int, told: Slices, now: int) -> None:
@@ -82,5 +82,4 @@ def tell(changes: Changes, deltas: Deltas, partition: int, version: int, told: S
             changes.delete[retell_key(partition)].append(slice_.group)
         else:
             changes.put[retell_key(partition)][slice_.group] = b"%d/%d" % (slice_.number + 1, slice_.of)
-    more = told.more or not all(slice_.is_last for slice_ in told.slices)
-    changes.timers[TIMER] = now + 1 if more else None
+    changes.timers[TIMER] = now + 1 if told.more else None

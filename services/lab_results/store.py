@@ -63,10 +63,10 @@ def pack_dossier(dossier: Dossier) -> bytes:
 def dossier_content(dossier: Dossier) -> bytes:
     """What is compressed of a dossier."""
     kept = None if dossier.sample is None else _by_place(dossier.sample)
-    return _encode((kept, dossier.reports, dossier.marks))
+    return _encode(_Kept(kept, dossier.reports, dossier.marks))
 
 
-def _by_place(sample: Any) -> list[Any]:
+def _by_place(sample: Any) -> Any:
     """As a `_KeptSample` is written."""
     values = list(_values_of(sample))
     for place, _, values_of in _PARTIES:

@@ -81,9 +81,10 @@ class Engine:
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
         self._ledgers = {stage.name: Ledger(redis, stage.name) for stage in stages}
         self._workloads = {stage.name: Workload(_IN_WORK) for stage in stages}
-        self._background = {stage.name for stage in stages if isinstance(stage, BackgroundStage)}
+        self._background: set[str] = set()
         for stage in stages:
             if isinstance(stage, BackgroundStage):
+                self._background.add(stage.name)
                 stage.give_way = partial(self.give_way, stage.name)
         for name in self._ledgers:  # from zero, so that the first one is an increase
             metrics.RETRIES.labels(name)
@@ -250,9 +251,13 @@ class Engine:
 
     def _comes_later(self, stage: Stage[Any, Any]) -> bool:
         """Whether it is a stage of the background, and others have not caught up."""
-        return stage.name in self._background and any(
-            self._applied.get(place, 0) < end and place not in self._paused and self._stages[place[0]] is not stage
-            for place, end in self._targets.items()
+        return (
+            not self._caught_up
+            and stage.name in self._background
+            and any(
+                self._applied.get(place, 0) < end and place not in self._paused and self._stages[place[0]] is not stage
+                for place, end in self._targets.items()
+            )
         )
 
     def catch_up(self) -> dict[str, tuple[int, int]]:

@@ -160,10 +160,8 @@ def _pack_changes(changes: Changes) -> bytes:
 
 
 def _pack_additions(fields: Mapping[str | bytes, Mapping[int, int]]) -> tuple[list[str | bytes], list[bytes]]:
-    packed = {name: pack_increments(increments) for name, increments in fields.items()}
-    if not all(packed.values()):
-        packed = {name: increments for name, increments in packed.items() if increments}
-    return list(packed), list(packed.values())
+    by_name = {name: packed for name, increments in fields.items() if (packed := pack_increments(increments))}
+    return list(by_name), list(by_name.values())
 
 
 def _pack_messages(messages: Sequence[Message]) -> bytes:

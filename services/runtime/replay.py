@@ -139,11 +139,9 @@ class Inbox:
             self._resume(topic)
 
     def _next(self) -> str | None:
-        goals = self._goals()
-        behind = [topic for topic in self._queues if self._is_behind(topic, goals)]
-        heads = [topic for topic, queue in self._queues.items() if queue]
-        if goals is self._told:  # nothing beyond
-            heads = [topic for topic in heads if topic in behind]
+        behind, retelling = self._behind()
+        # of what was told, nothing beyond
+        heads = [topic for topic, queue in self._queues.items() if queue and (topic in behind or not retelling)]
         if self._replay is Replay.ANY or not behind:
             return min(heads, key=lambda topic: self._queues[topic][0].number, default=None)
         awaited = [topic for topic in behind if not self._queues[topic]]
@@ -152,18 +150,18 @@ class Inbox:
             return first if first in heads else None
         return None if awaited else min(heads, key=self._arrival, default=None)
 
-    def _goals(self) -> Mapping[str, int]:
-        """How far each topic is read before anything else: first what has been told, then what there was."""
-        retelling = any(self._is_behind(topic, self._told) for topic in self._queues)
-        return self._told if retelling else self._targets
-
     def _catching_up(self) -> bool:
-        goals = self._goals()
-        ordered = self._replay is not Replay.ANY or goals is self._told
-        return ordered and any(self._is_behind(topic, goals) for topic in self._queues)
+        behind, retelling = self._behind()
+        return bool(behind) and (retelling or self._replay is not Replay.ANY)
 
-    def _is_behind(self, topic: str, goals: Mapping[str, int]) -> bool:
-        return self._taken_to.get(topic, 0) < goals.get(topic, 0)
+    def _behind(self) -> tuple[list[str], bool]:
+        """The topics that come before anything else, and whether that is up to what has been told of them, which comes
+        first, or to their targets."""
+        for goals in (self._told, self._targets):
+            behind = [topic for topic in self._queues if self._taken_to.get(topic, 0) < goals.get(topic, 0)]
+            if behind:
+                return behind, goals is self._told
+        return [], False
 
     def _arrival(self, topic: str) -> tuple[float, int]:
         """When the next record arrived; of several at once, the topic that the stage names first comes first."""

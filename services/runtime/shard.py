@@ -197,8 +197,9 @@ class Shard:
     def _is_told(self, batch: Batch) -> bool:
         """Whether what follows from the batch has been published. Where the state rests on a record of which that is
         not known, it isn't known of anything that follows from the state."""
-        after = {**self._standing.positions, batch.topic: batch.end}
-        return all(position <= self.told.get(topic, 0) for topic, position in after.items())
+        return batch.end <= self.told.get(batch.topic, 0) and all(
+            position <= self.told.get(topic, 0) for topic, position in self._standing.positions.items()
+        )
 
     async def _changes(self, records: Sequence[Record], version: int, quiet: bool) -> Changes:
         with metrics.timed(self.stage.name, "decode"):

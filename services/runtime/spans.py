@@ -55,8 +55,12 @@ class SpanThread(driver.AIOKafkaConsumerThread):
         commit = consumer.commit
 
         async def commit_with_told(offsets: Mapping[TP, OffsetAndMetadata]) -> None:
-            told = {tp: max(self.told.get(tp, 0), offset) for tp, (offset, _) in offsets.items()}
-            await commit({tp: OffsetAndMetadata(offset, str(told[tp])) for tp, (offset, _) in offsets.items()})
+            await commit(
+                {
+                    tp: OffsetAndMetadata(offset, str(max(self.told.get(tp, 0), offset)))
+                    for tp, (offset, _) in offsets.items()
+                }
+            )
 
         consumer.commit = commit_with_told
         return consumer

@@ -99,9 +99,8 @@ class SamplingStage:
                 for event in self.watcher.told(life):
                     said = self._deadlines.message(partition, sample_id, event, event.event_id, event.at.isoformat())
                     changes.put[store.open_key(partition)][event.deadline_id] = said.value or b""
-            if changes.quiet or life.revision == was.revision:
-                continue
-            if (sample := domain.sample_of(life)) is not None:
+            told = changes.quiet or life.revision == was.revision
+            if not told and (sample := domain.sample_of(life)) is not None:
                 changes.messages.append(
                     self._samples.message(partition, sample_id, sample, f"{sample_id}:{life.revision}")
                 )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from redis import Redis
 
 from schemas.topics import DEADLINES, LAB_RESULTS, RECEIPTS, SAMPLES, SAMPLING_EVENTS, VERDICTS
@@ -13,7 +11,7 @@ from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
 from tests.chaos.runs import settle, wipe
 from tests.events import FAILED_ITEM, amended, binary, result, sample_taken
-from tests.system import Raw, System, embedded, unique
+from tests.system import Raw, System, unique
 
 #: What follows from records of `sampling` and `lab_results`.
 TOLD = (
@@ -22,13 +20,6 @@ TOLD = (
     LAB_RESULTS.dead_letters,
 )
 COUNT = 300
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One of its own: wiped, it would take what other tests look at."""
-    with embedded(tmp_path_factory.mktemp("rebuild")) as found:
-        yield found
 
 
 def told(system: System) -> dict[str, int]:
@@ -41,7 +32,8 @@ def standing(system: System) -> tuple[Any, ...]:
     return sorted(alerts), sorted((row["cell"], row["pass"], row["fail"]) for row in system.rates(cut="laboratory"))
 
 
-def test_a_rebuild_tells_nothing_again_and_ends_where_it_was(system: System) -> None:
+def test_a_rebuild_tells_nothing_again_and_ends_where_it_was(module_system: System) -> None:
+    system = module_system
     source, lab = unique("/lims"), unique("lab")
     ids = [unique() for _ in range(COUNT)]
     results = [result(one, lab, *([FAILED_ITEM] if n % 10 == 0 else [])) for n, one in enumerate(ids)]
@@ -70,7 +62,8 @@ def test_a_rebuild_tells_nothing_again_and_ends_where_it_was(system: System) -> 
     assert after[VERDICTS.name] == before[VERDICTS.name] + 1
 
 
-def test_a_rebuild_tells_again_what_it_is_asked_to(system: System) -> None:
+def test_a_rebuild_tells_again_what_it_is_asked_to(module_system: System) -> None:
+    system = module_system
     before, stands = told(system), standing(system)
     with Redis.from_url(system.redis) as redis:
         redis.flushall()

@@ -126,6 +126,7 @@ def test_days_beyond_what_can_be_kept_are_counted_on_the_first_or_last(day: str)
     (counter,) = tally.increments()["food|supervision|all"].values()
     assert set(counter) == {0 if day < "1970" else LAST_DAY << 3}
     assert arrays_of(added(b"", counter))[0].tolist() == sorted(counter)
+    assert len(pack_increments(counter)) == 3
     assert arrays_of(pack_increments(counter))[0].tolist() == sorted(counter)
 
 

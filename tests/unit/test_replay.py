@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -223,21 +224,27 @@ def batches(topic: str, times: Sequence[int], at: Sequence[int]) -> list[Batch]:
     return [batch(topic, times[start:end], start) for start, end in pairwise(borders)]
 
 
-@given(topic_times, topic_times, cuts, cuts, st.data())
-def test_any_batches_of_a_replay_give_one_order(
-    verdicts: list[int], commands: list[int], some: list[int], others: list[int], data: st.DataObject
-) -> None:
-    box = inbox(verdicts=len(verdicts), commands=len(commands))
-    waiting = {"verdicts": batches("verdicts", verdicts, some), "commands": batches("commands", commands, others)}
-    taken: list[FakeRecord] = []
+def delivered(box: Inbox, waiting: dict[str, list[Batch]], data: st.DataObject) -> tuple[list[Batch], list[Batch]]:
+    """What is taken when the topics' batches come mixed in any way, and what is acknowledged."""
+    taken: list[Batch] = []
     acknowledged: list[Batch] = []
     while any(waiting.values()):
         topic = data.draw(st.sampled_from([topic for topic in TOPICS if waiting[topic]]))
         one = waiting[topic].pop(0)
         box.add(one, lambda one=one: acknowledged.append(one))  # type: ignore[misc]
         if data.draw(st.booleans()):
-            taken += [record for part in drain(box) for record in part.records]  # type: ignore[misc]
-    taken += [record for part in drain(box) for record in part.records]  # type: ignore[misc]
+            taken += drain(box)
+    return taken + drain(box), acknowledged
+
+
+@given(topic_times, topic_times, cuts, cuts, st.data())
+def test_any_batches_of_a_replay_give_one_order(
+    verdicts: list[int], commands: list[int], some: list[int], others: list[int], data: st.DataObject
+) -> None:
+    box = inbox(verdicts=len(verdicts), commands=len(commands))
+    waiting = {"verdicts": batches("verdicts", verdicts, some), "commands": batches("commands", commands, others)}
+    parts, acknowledged = delivered(box, waiting, data)
+    taken: list[Any] = [record for part in parts for record in part.records]
     everything = records("verdicts", verdicts) + records("commands", commands)
     assert taken == sorted(everything, key=lambda record: (record.timestamp, TOPICS.index(record.topic)))
     assert len(acknowledged) == len(set(map(id, acknowledged)))
@@ -301,19 +308,12 @@ def test_any_batches_give_all_that_was_told_first_and_everything_once(
     for topic, size, at in zip(TOPICS, sizes, (some, others), strict=True):
         box.begin(topic, 0, size, told[topic])
         waiting[topic] = batches(topic, [0] * size, at) if size else []
-    taken: list[Batch] = []
-    acknowledged: list[Batch] = []
-    while any(waiting.values()):
-        topic = data.draw(st.sampled_from([topic for topic in TOPICS if waiting[topic]]))
-        one = waiting[topic].pop(0)
-        box.add(one, lambda one=one: acknowledged.append(one))  # type: ignore[misc]
-        if data.draw(st.booleans()):
-            taken += drain(box)
-    taken += drain(box)
+    taken, acknowledged = delivered(box, waiting, data)
     beyond = [one.end > told[one.topic] for one in taken]
     assert beyond == sorted(beyond), "what was told comes first"
     assert not [one for one in taken if one.start < told[one.topic] < one.end], "and by itself"
     for topic, size in zip(TOPICS, sizes, strict=True):
         offsets = [record.offset for one in taken if one.topic == topic for record in one.records]
         assert offsets == list(range(size))
+    assert len(acknowledged) == len(set(map(id, acknowledged)))
     assert sum(len(one.records) for one in acknowledged) == sum(sizes)
