@@ -28,6 +28,7 @@ from services.runtime.settings import PARTITIONS, Settings
 from services.runtime.stage import Stage
 from services.runtime.transport import BatchSchema, BatchTransport
 from services.runtime.web import add_health_pages
+from services.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -157,6 +158,5 @@ def run(app: faust.App, settings: Settings) -> None:
     os.makedirs(settings.data_dir, exist_ok=True)  # noqa: PTH103
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    worker = faust.Worker(app, loglevel=settings.log_level, loop=loop, console_port=0, quiet=True)
-    worker.spinner = None  # logs are files, which a spinner fills with terminal codes
+    worker = Worker(app, loglevel=settings.log_level, loop=loop, console_port=0, quiet=True)
     sys.exit(worker.execute_from_commandline())
