@@ -27,8 +27,11 @@ MAX_EVENT_BYTES = 1024 * 1024
 #: The codec of what Samplewatch itself writes. Clients in Python take lz4 at level 9 and zstd at 3: of verdicts, zstd
 #: makes two thirds of the bytes for a seventh of the processor time.
 COMPRESSION = "zstd"
-#: The longest window is 365 days; the margin covers late corrections.
-_WINDOW_AND_MARGIN = 400 * _DAY
+#: What counts are made of. A rate is shown beside that of a year before, and a year's report beside the year before it,
+#: which began 762 days ago at the end of the January that follows. The margin is for late corrections.
+_TWO_YEARS_AND_MARGIN = 800 * _DAY
+#: Of all else, a year.
+_YEAR_AND_MARGIN = 400 * _DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,9 @@ class Topic:
         return f"{self.name}.dlq"
 
 
-def _intake(name: str, key: str, contracts: tuple[type[Contract], ...], written_by: str, purpose: str) -> Topic:
+def _intake(
+    name: str, key: str, contracts: tuple[type[Contract], ...], written_by: str, purpose: str, milliseconds: int
+) -> Topic:
     # LogAppendTime: retention and the check of event times then rest on the broker's clock, not on the producer's
     return Topic(
         name,
@@ -58,7 +63,7 @@ def _intake(name: str, key: str, contracts: tuple[type[Contract], ...], written_
         purpose,
         {
             "cleanup.policy": "delete",
-            "retention.ms": str(_WINDOW_AND_MARGIN),
+            "retention.ms": str(milliseconds),
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
         },
@@ -83,6 +88,7 @@ SAMPLING_EVENTS = _intake(
     (sampling.SampleTaken, sampling.SampleReceived, sampling.SampleVoided, sampling.SampleRedacted),
     "inspectors' systems",
     "samples taken, received by the laboratory, voided, redacted",
+    _TWO_YEARS_AND_MARGIN,
 )
 LAB_RESULTS = _intake(
     "lab.results.v1",
@@ -90,6 +96,7 @@ LAB_RESULTS = _intake(
     (results.ResultReported, results.ResultAmended, results.ResultWithdrawn, results.RetestReported),
     "laboratories",
     "reports, amendments, withdrawals and retests",
+    _TWO_YEARS_AND_MARGIN,
 )
 ALERT_COMMANDS = _intake(
     "alerts.commands.v1",
@@ -106,6 +113,7 @@ ALERT_COMMANDS = _intake(
     ),
     "inspectors' systems",
     "what inspectors ask of an alert",
+    _YEAR_AND_MARGIN,
 )
 RECEIPTS = Topic(
     "intake.receipts.v1",
@@ -124,7 +132,7 @@ DEADLINES = Topic(
     (deadlines.DeadlineEvent,),
     "sampling",
     "statutory clocks of samples: near, passed, met, void",
-    _kept(_WINDOW_AND_MARGIN),
+    _kept(_YEAR_AND_MARGIN),
 )
 VERDICTS = Topic(
     "lab.verdicts.v1",
@@ -132,7 +140,7 @@ VERDICTS = Topic(
     (verdicts.Verdict,),
     "lab_results",
     "sample and result joined, concluded, revised",
-    _kept(_WINDOW_AND_MARGIN),
+    _kept(_TWO_YEARS_AND_MARGIN),
 )
 DELTAS = Topic(
     "qualification.deltas.v1",
@@ -156,7 +164,7 @@ FINDINGS = Topic(
     (findings.Finding,),
     "alerts",
     "what a detector says of a subject: open, over or void",
-    _kept(_WINDOW_AND_MARGIN),
+    _kept(_YEAR_AND_MARGIN),
 )
 HOTSPOT_MODELS = Topic(
     "hotspots.models.v1",
@@ -164,7 +172,7 @@ HOTSPOT_MODELS = Topic(
     (hotspots.HotspotModel,),
     "hotspots",
     "expected failure probabilities, as fitted each night",
-    _kept(_WINDOW_AND_MARGIN, "compact,delete"),
+    _kept(_YEAR_AND_MARGIN, "compact,delete"),
 )
 HOTSPOT_CASES = Topic(
     "hotspots.cases.v1",
@@ -172,7 +180,7 @@ HOTSPOT_CASES = Topic(
     (hotspots.HotspotCases,),
     "hotspots",
     "concluded samples as their cells see them",
-    _kept(_WINDOW_AND_MARGIN),
+    _kept(_YEAR_AND_MARGIN),
 )
 ALERT_EVENTS = Topic(
     "alerts.events.v1",
@@ -180,7 +188,7 @@ ALERT_EVENTS = Topic(
     (alerts.AlertEvent,),
     "alerts",
     "each alert after each step of its life",
-    _kept(_WINDOW_AND_MARGIN, "compact,delete"),
+    _kept(_YEAR_AND_MARGIN, "compact,delete"),
 )
 NOTIFICATIONS = Topic(
     "alerts.notifications.v1",
@@ -188,7 +196,7 @@ NOTIFICATIONS = Topic(
     (notifications.Notification,),
     "alerts",
     "what each destination may have to be told of an alert",
-    _kept(_WINDOW_AND_MARGIN, "compact,delete"),
+    _kept(_YEAR_AND_MARGIN, "compact,delete"),
 )
 DELIVERIES = Topic(
     "alerts.deliveries.v1",
@@ -196,7 +204,7 @@ DELIVERIES = Topic(
     (notifications.Delivery,),
     "alerts",
     "the notification log: what became of each message",
-    _kept(_WINDOW_AND_MARGIN),
+    _kept(_YEAR_AND_MARGIN),
 )
 
 #: Topics that a service consumes, each with a dead-letter topic beside it.

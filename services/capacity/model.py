@@ -14,7 +14,7 @@ SERVICES = ("sampling", "lab_results", "alerts", "hotspots")
 #: Fewer processes of a service would leave a pause when one ends.
 FEWEST = 2
 _GB = 1e9
-_LEFTOVER_DAYS = {"kept_30_days": 30.0, "kept_7_days": 7.0}
+_LEFTOVER_DAYS = {"kept_400_days": 400.0, "kept_30_days": 30.0, "kept_7_days": 7.0}
 
 Costs = Mapping[str, Any]
 

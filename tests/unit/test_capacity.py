@@ -18,8 +18,8 @@ COSTS = load_costs()
 
 def test_a_countrys_load_by_hand() -> None:
     needs = plan(19_178, COSTS)
-    assert needs.redis_gb == pytest.approx(19_178 * 400 * (219 + 193 + 64 + 237) * 1.25 / 1e9)
-    per_day = 19_178 / 1e9 * ((444 + 188) * 400 + 92 * 30 + 144 * 7)
+    assert needs.redis_gb == pytest.approx(19_178 * 800 * (219 + 193 + 64 + 237) * 1.25 / 1e9)
+    per_day = 19_178 / 1e9 * ((432 + 188) * 800 + 12 * 400 + 92 * 30 + 144 * 7)
     assert needs.kafka_gb == pytest.approx(per_day)
     assert needs.workers == dict.fromkeys(needs.workers, FEWEST) and needs.partitions == PARTITIONS
     assert not needs.broken
@@ -27,7 +27,7 @@ def test_a_countrys_load_by_hand() -> None:
 
 def test_memory_breaks_first_at_ten_and_more_countries() -> None:
     assert [plan(191_780 * times, COSTS).limits[0].name for times in (1, 10, 100)] == ["redis memory"] * 3
-    assert plan(191_780, COSTS).redis_servers == 2
+    assert plan(191_780, COSTS).redis_servers == 3
 
 
 @given(st.floats(1, 1e10), st.floats(1, 100))

@@ -1,0 +1,24 @@
+"""What a rebuild counts again is kept for as long as anybody is shown its counts."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from schemas.topics import LAB_RESULTS, SAMPLING_EVENTS, VERDICTS, Topic
+from services.lab_results.rates import WINDOW_NAMES, spans_of
+
+#: What comes in late belongs to days further back.
+LATE_CORRECTIONS = timedelta(days=30)
+
+
+@pytest.mark.parametrize("topic", [SAMPLING_EVENTS, LAB_RESULTS, VERDICTS], ids=lambda topic: topic.name)
+def test_results_are_kept_for_the_year_before_the_longest_window_and_the_last_report(topic: Topic) -> None:
+    kept = timedelta(milliseconds=int(topic.config["retention.ms"]))
+    days = [date(2028, 1, 1) + timedelta(days=number) for number in range(1000)]
+    begins = [(day, spans_of(name, day).year_before) for day in days for name in WINDOW_NAMES]
+    of_windows = [day - span.first for day, span in begins if span is not None]
+    # a year's report is written by the end of January, and begins with the first day of the year before that year
+    of_reports = [date(year + 1, 1, 31) - date(year - 1, 1, 1) for year in range(2024, 2032)]
+    assert kept >= max(of_windows + of_reports) + LATE_CORRECTIONS
