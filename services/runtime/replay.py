@@ -63,6 +63,7 @@ class Inbox:
         self._taken_to: dict[str, int] = {}
         self._targets: dict[str, int] = {}
         self._told: dict[str, int] = {}
+        self._stopped: set[str] = set()
         self._changed = asyncio.Event()
 
     def begin(self, topic: str, offset: int, target: int, told: int = 0) -> None:
@@ -72,14 +73,17 @@ class Inbox:
         self._read_to[topic] = self._taken_to[topic] = offset
         self._targets[topic] = target
         self._told[topic] = told
+        self._stopped.discard(topic)
         self._changed.set()
 
     def stop(self, topic: str) -> None:
-        """Drops what waits of the topic and whatever comes until `begin`; the others do not wait for it."""
+        """Drops what waits of the topic and whatever comes until `begin`; the others do not wait for it. But where not
+        all is read that was told of it, they go no further than what was told of them: what follows from both would be
+        said by nobody."""
         self._drop(topic)
         self._read_to.pop(topic, None)
         self._targets.pop(topic, None)
-        self._told.pop(topic, None)
+        self._stopped.add(topic)
         self._changed.set()
 
     def clear(self) -> None:
@@ -144,7 +148,7 @@ class Inbox:
         heads = [topic for topic, queue in self._queues.items() if queue and (topic in behind or not retelling)]
         if self._replay is Replay.ANY or not behind:
             return min(heads, key=lambda topic: self._queues[topic][0].number, default=None)
-        awaited = [topic for topic in behind if not self._queues[topic]]
+        awaited = [topic for topic in behind if not self._queues[topic] and topic not in self._stopped]
         if self._replay is Replay.TURN:
             first = min([*heads, *awaited], key=self._places.__getitem__, default=None)
             return first if first in heads else None
