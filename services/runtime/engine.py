@@ -93,6 +93,8 @@ class Engine:
         self._targets: dict[Place, int] = {}
         self._applied: dict[Place, int] = {}
         self._begun: dict[Place, int] = {}
+        #: Whether it is known where the partitions are read from that this process owns.
+        self._begins_known = False
         self._caught_up = False
         self._rollbacks = self._rollbacks_settled = 0
         self._assigning = asyncio.Lock()
@@ -119,6 +121,7 @@ class Engine:
             return await self._assign(set(places))
 
     async def _assign(self, places: set[Place]) -> dict[Place, int | None]:
+        self._begins_known = False
         await self.release()
         self._applied.clear()
         self._targets.clear()
@@ -140,7 +143,9 @@ class Engine:
         for stage in {stage.name: stage for stage in self._stages.values()}.values():
             owned = sum(name == stage.name for name, _ in self._lanes)
             metrics.ASSIGNED.labels(stage.name).set(owned)
-        return {place: self._lane(*place).shard.positions.get(place[0]) for place in places}
+        lanes = {place: self._lanes.get((self._stages[place[0]].name, place[1])) for place in places}
+        # without those that were given away meanwhile
+        return {place: lane.shard.positions.get(place[0]) for place, lane in lanes.items() if lane is not None}
 
     def begin(
         self, offsets: Mapping[Place, int], ends: Mapping[Place, int], told: Mapping[Place, int] | None = None
@@ -152,17 +157,22 @@ class Engine:
         self._applied.update(offsets)
         self._targets.update(ends)
         self._begun.update(offsets)
+        self._begins_known = True
         self._caught_up = False
         lost = self._rollbacks != self._rollbacks_settled
+        lanes = {place: self._lanes.get((self._stages[place[0]].name, place[1])) for place in offsets}
         for (topic, partition), offset in offsets.items():
-            if (lane := self._lanes.get((self._stages[topic].name, partition))) is not None:
-                quiet = isinstance(lane.shard.stage, QuietStage)
+            if (lane := lanes[topic, partition]) is not None:
+                quiet = isinstance(lane.shard.stage, QuietStage) and not lane.shard.drained
                 lane.shard.told[topic] = (told or {}).get((topic, partition), 0) if quiet else 0
                 lane.inbox.begin(topic, offset, ends[topic, partition], lane.shard.told[topic])
                 if lost or topic not in lane.shard.positions:
                     lane.shard.again[topic] = ends[topic, partition]
                 if (topic, partition) in self._paused:
                     lane.inbox.stop(topic)
+        for lane in lanes.values():
+            if lane is not None:
+                lane.shard.drained = False
         self._note_progress()
 
     async def release(self) -> None:
@@ -172,15 +182,22 @@ class Engine:
 
     @staticmethod
     async def _close(lane: _Lane) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(lane.lock.acquire(), _FINISH_SECONDS)
-        for task in lane.tasks:
-            task.cancel()
-        await asyncio.gather(*lane.tasks, return_exceptions=True)
-        with contextlib.suppress(*PASSING, TimeoutError):
-            # else the next owner publishes once more what is published
-            await asyncio.wait_for(lane.shard.tidy(), _FINISH_SECONDS)
-        lane.inbox.clear()
+        finished = False
+        try:
+            with contextlib.suppress(TimeoutError):
+                finished = await asyncio.wait_for(lane.lock.acquire(), _FINISH_SECONDS)
+        finally:
+            for task in lane.tasks:
+                task.cancel()
+        try:
+            await asyncio.gather(*lane.tasks, return_exceptions=True)
+            with contextlib.suppress(*PASSING, TimeoutError):
+                # else the next owner publishes once more what is published
+                await asyncio.wait_for(lane.shard.tidy(), _FINISH_SECONDS)
+            lane.inbox.clear()
+        finally:
+            if finished:
+                lane.lock.release()  # the watch may be waiting for it
 
     def submit(self, batch: Batch, acknowledge: Callable[[], None]) -> None:
         """Hands a batch to its shard, which has the consumer hold the partition once it has enough to do: to wait here
@@ -198,8 +215,10 @@ class Engine:
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             rollbacks, unsure = self._rollbacks, False
-            for lane in list(self._lanes.values()):
+            for place, lane in list(self._lanes.items()):
                 async with lane.lock:
+                    if self._lanes.get(place) is not lane:
+                        continue  # given away while this waited
                     try:
                         await lane.shard.check()
                     except RolledBack as back:
@@ -393,11 +412,8 @@ class Engine:
         )
         return _Lane(shard, inbox)
 
-    def _lane(self, topic: str, partition: int) -> _Lane:
-        return self._lanes[self._stages[topic].name, partition]
-
     def _note_progress(self) -> None:
-        if not self._caught_up:
+        if not self._caught_up and self._begins_known:
             self._caught_up = all(self._applied.get(place, 0) >= end for place, end in self._targets.items())
         metrics.READY.set(self.ready)
 

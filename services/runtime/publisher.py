@@ -117,7 +117,7 @@ class Publisher:
         failed = {place: _as_error(result) for place, result in answers if isinstance(result, BaseException)}
         if failed and self._producer is producer:
             # a gap in an idempotent producer's sequence can't be mended: the next call begins with a new producer
-            with contextlib.suppress(KafkaError):
+            with contextlib.suppress(Exception):  # whatever it is, the callers wait for their answers
                 await self.stop()
         return failed
 

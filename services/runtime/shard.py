@@ -64,6 +64,9 @@ class Shard:
         self.told: dict[str, int] = {}
         for topic in stage.topics:
             metrics.RECORD_SECONDS.observe_many((stage.name, topic), np.zeros(0))
+        #: Whether messages of an earlier worker were published when the ledger was last opened. They may say less than
+        #: what Kafka has of the same keys, where Redis lost its tail; so that is to be told again, behind them.
+        self.drained = False
         #: Messages that were applied and that Kafka has not acknowledged, and since when (time.monotonic).
         self.unpublished: tuple[int, float] | None = None
         #: Versions whose messages are published and still in the outbox: forgotten with the next apply, or by `tidy`.
@@ -84,6 +87,7 @@ class Shard:
         self._reached("open")
         async for name, messages in self._ledger.outbox(self.partition):
             self._wait_for(messages)
+            self.drained = True
             await self._publisher.publish(messages)
             self._reached("open-published")
             await self._ledger.trim(self.partition, name)
@@ -122,9 +126,9 @@ class Shard:
             changes = await self._changes(records, seen.version + 1, quiet) if records else Changes()  # 1, 2 and 3
             self._limit.check(batch.topic, self.partition, len(records), changes.rejected)
             self._unmeasured = seen.version + 1, partial(self._measure, changes, batch.topic, records)
-            if (applied_at := await self._commit(seen, batch.topic, batch.end, changes)) is not None:  # 4
+            if (asked_at := await self._commit(seen, batch.topic, batch.end, changes)) is not None:  # 4
                 self._limit.count(batch.topic, self.partition, len(records), changes.rejected)
-                await self._follow(changes, applied_at)  # 5 and 6
+                await self._follow(changes, asked_at)  # 5 and 6
                 return  # 7: the caller acknowledges
 
     async def tidy(self) -> None:
@@ -152,13 +156,15 @@ class Shard:
             if due:
                 raise StillDue(f"{self.stage.name} {self.partition}: {', '.join(due[:10])} ({len(due)} in all)")
             self._unmeasured = seen.version + 1, partial(self._measure, changes, "", ())
-            if (applied_at := await self._commit(seen, None, 0, changes)) is not None:
-                await self._follow(changes, applied_at)
+            if (asked_at := await self._commit(seen, None, 0, changes)) is not None:
+                await self._follow(changes, asked_at)
                 return len(members) == _DUE_AT_ONCE
 
     async def _commit(self, seen: Standing, topic: str | None, end: int, changes: Changes) -> float | None:
-        """Applies the changes and returns when; None if nothing was applied, because another worker was here."""
+        """Applies the changes and returns when it was asked to; None if nothing was applied, because another worker was
+        here."""
         self._reached("before-apply")
+        asked_at = time.monotonic()
         try:
             with metrics.timed(self.stage.name, "apply"):
                 published = tuple(self._published)
@@ -168,14 +174,13 @@ class Shard:
             await self.reopen()
             return None
         self._published.clear()
-        applied_at = time.monotonic()
         self._reached("after-apply")
-        return applied_at
+        return asked_at
 
-    async def _follow(self, changes: Changes, applied_at: float) -> None:
+    async def _follow(self, changes: Changes, asked_at: float) -> None:
         """Publishes what follows from changes that were applied, and measures it."""
         if changes.messages:
-            await self._publish(changes.messages, applied_at)
+            await self._publish(changes.messages, asked_at)
         self._measure_applied()
 
     def _measure_applied(self) -> None:
@@ -212,12 +217,12 @@ class Shard:
                 return self.stage.fold_quietly(state, self.partition, inputs, version)  # 3
             return self.stage.fold(state, self.partition, inputs, version)  # 3
 
-    async def _publish(self, messages: Sequence[Any], applied_at: float) -> None:
+    async def _publish(self, messages: Sequence[Any], asked_at: float) -> None:
         name = self._standing.name
         self._wait_for(messages)
-        if time.monotonic() - applied_at > _FENCE_SECONDS and not await self._ledger.holds(self.partition, name):
-            logger.warning("%s %d: version %s was published by another worker", self.stage.name, self.partition, name)
-            self.unpublished = None
+        if time.monotonic() - asked_at > _FENCE_SECONDS and not await self._ledger.holds(self.partition, name):
+            logger.warning("%s %d: version %s is not in the outbox", self.stage.name, self.partition, name)
+            await self.reopen()  # another worker has published it, or Redis has lost it
             return
         if faults.wanted(self.stage.name, "mid-publish"):
             await self._publisher.publish(messages[: (len(messages) + 1) // 2])
