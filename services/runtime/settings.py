@@ -62,7 +62,7 @@ class Settings:
             dlq_ratio=float(env.get("SAMPLEWATCH_DLQ_RATIO", default.dlq_ratio)),
             dlq_run=int(env.get("SAMPLEWATCH_DLQ_RUN", default.dlq_run)),
             stall_seconds=float(env.get("SAMPLEWATCH_STALL_SECONDS", default.stall_seconds)),
-            republish=env.get("SAMPLEWATCH_REPUBLISH", "") not in ("", "0"),
+            republish=env.get("SAMPLEWATCH_REPUBLISH", "").lower() not in ("", "0", "false", "no"),
             routes=env.get("SAMPLEWATCH_ROUTES", default.routes),
             deadlines=env.get("SAMPLEWATCH_DEADLINES", default.deadlines),
             working_days=env.get("SAMPLEWATCH_WORKING_DAYS", default.working_days),

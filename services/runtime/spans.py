@@ -97,10 +97,11 @@ class SpanThread(driver.AIOKafkaConsumerThread):
         return {tp: max(0, found[tp].offset, _told_in(found[tp])) if tp in found else 0 for tp in partitions}
 
     def highwater(self, tp: TP) -> Any:
-        """Overridden because aiokafka's raises where the partition is not assigned, and gauges ask at any moment."""
+        """Overridden because aiokafka's raises where the partition is not assigned, and gauges ask at any moment. Where
+        a transaction is open the partition ends before it: nothing behind can be read."""
         assignment = _assignment(self._ensure_consumer())
         state = assignment and assignment.state_value(tp)
-        return state and state.highwater
+        return state and (state.highwater if state.lso is None else state.lso)
 
 
 def _told_in(committed: OffsetAndMetadata) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import faust
@@ -25,6 +25,9 @@ from services.runtime.spans import Span, SpanThread
 _BEFORE = -1
 #: How often Kafka is asked where its partitions end, if that is before what was applied, and how long after each time.
 _ENDS_ASKED, _ENDS_SECONDS = 5, 1.0
+#: How long Faust is kept waiting while partitions are taken over. It waits for 40 s (broker_request_timeout); after
+#: that it would take the service for stopped, and never let anything be read again.
+_TAKE_OVER_SECONDS = 30.0
 #: Of so many partitions an error says where they end.
 _PLACES_SAID = 5
 
@@ -69,6 +72,7 @@ class BatchConsumer(driver.Consumer):
         self.engine.ask_broker = self._ask_broker
         self._delivered: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
         self._read_to: dict[TP, int] = {}
+        self._taking_over: asyncio.Task[None] | None = None
         self._read_offset = _NoOffsets()
         self._committed_offset = _NoOffsets()
 
@@ -96,7 +100,9 @@ class BatchConsumer(driver.Consumer):
                 self._read_to[tp] = span.end
                 self._delivered[tp].append((start, span.end))
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, self._message(tp, Batch(tp.topic, tp.partition, start, span.end, span.records))
+                # one that was fetched before a seek may begin earlier
+                records = span.records if span.start >= start else _from(span.records, start)
+                yield tp, self._message(tp, Batch(tp.topic, tp.partition, start, span.end, records))
 
     def _message(self, tp: TP, batch: Batch) -> Message:
         return ConsumerMessage(
@@ -132,11 +138,30 @@ class BatchConsumer(driver.Consumer):
             await self.highwaters(*assigned)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Overridden because Kafka's committed offsets are advisory: what counts is where the ledger stands."""
-        assigned = self.assignment()
-        positions = await self.engine.assign((tp.topic, tp.partition) for tp in assigned)
-        await self._seek_to(positions)
+        """Overridden because Kafka's committed offsets are advisory: what counts is where the ledger stands.
+
+        While Redis or Kafka is away, taking over goes on behind Faust's back: nothing is handed on before its seek.
+        """
+        await self._stop_taking_over()
+        taking_over = self._taking_over = asyncio.create_task(self._take_over(self.assignment()))
+        await asyncio.wait([taking_over], timeout=_TAKE_OVER_SECONDS)
         return {}  # what is returned Faust takes for committed already
+
+    async def _take_over(self, assigned: Iterable[TP]) -> None:
+        try:
+            positions = await self.engine.assign((tp.topic, tp.partition) for tp in assigned)
+            await self._seek_to(positions)
+        except Exception as error:
+            self.log.exception("partitions can't be taken over")
+            if self.engine.on_fatal is not None:
+                self.engine.on_fatal(error)
+            raise
+
+    async def _stop_taking_over(self) -> None:
+        taking_over, self._taking_over = self._taking_over, None
+        if taking_over is not None:
+            taking_over.cancel()
+            await asyncio.wait([taking_over])
 
     async def go_back(self, positions: Mapping[Place, int | None]) -> None:
         """Reads on from earlier positions after Redis went back in time; what was fetched before is dropped."""
@@ -194,8 +219,14 @@ class BatchConsumer(driver.Consumer):
             self.engine.on_fatal(error)
         raise error
 
+    async def on_stop(self) -> None:
+        """Overridden because taking over may still be waiting for Redis."""
+        await self._stop_taking_over()
+        await super().on_stop()
+
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
         """Overridden to finish what is being applied before another worker takes over."""
+        await self._stop_taking_over()
         await super().on_partitions_revoked(set(revoked))
         await self.engine.release()
 
@@ -208,3 +239,7 @@ class BatchTransport(driver.Transport):
     def __init__(self, url: Any, app: Any, engine: Engine) -> None:
         super().__init__(url, app)
         self.engine = engine
+
+
+def _from(records: Sequence[Any], offset: int) -> list[Any]:
+    return [record for record in records if record.offset >= offset]

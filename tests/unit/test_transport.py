@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,15 @@ import aiokafka
 import pytest
 from aiokafka import OffsetAndMetadata
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 
 from services.lab_results.app import make_app
+from services.runtime import transport
 from services.runtime.batch import Batch
 from services.runtime.settings import Settings
+from services.runtime.spans import Span
+from tests.memory import FakeRecord
 
 PLACE = TP("lab.results.v1", 3)
 
@@ -43,10 +47,110 @@ def test_the_end_of_a_partition_that_is_given_away_is_not_known_and_no_error(tmp
         assert consumer.engine.end_of(PLACE) is None
         read._subscription.assign_from_subscribed([TP(PLACE.topic, 4)])
         assert consumer.engine.end_of(PLACE) is None
-        read._subscription.subscription.assignment.state_value(TP(PLACE.topic, 4)).highwater = 7
+        state = read._subscription.subscription.assignment.state_value(TP(PLACE.topic, 4))
+        state.highwater = 7
         assert consumer.engine.end_of((PLACE.topic, 4)) == 7
+        state.lso = 5  # a transaction is open: nothing behind its first record can be read, so nobody lags behind
+        assert consumer.engine.end_of((PLACE.topic, 4)) == 5
 
     asyncio.run(test())
+
+
+def test_of_what_was_fetched_before_a_seek_nothing_from_before_it_is_handed_on(tmp_path: Path) -> None:
+    async def test() -> None:
+        consumer: Any = make_app(Settings(data_dir=str(tmp_path))).consumer
+        consumer._read_to[PLACE] = 10
+        consumer.flow_active = True
+        consumer.highwater = lambda _: 15
+        records = [FakeRecord(PLACE.topic, offset, b"x", b"") for offset in range(5, 15)]
+
+        async def wait_next_records(_: float) -> tuple[dict[TP, Span], set[TP]]:
+            return {PLACE: Span(5, 15, records)}, {PLACE}
+
+        consumer._wait_next_records = wait_next_records
+        [(_, message)] = [yielded async for yielded in consumer.getmany(1.0)]
+        assert (message.value.start, message.value.end) == (10, 15)
+        assert [record.offset for record in message.value.records] == list(range(10, 15))
+
+    asyncio.run(test())
+
+
+class Owner:
+    """An engine whose partitions can be taken over only when they may."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+        self.errors: list[BaseException] = []
+        self.on_fatal = self.errors.append
+        self.assigned = 0
+
+    async def assign(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        await self.may.wait()
+        self.assigned += 1
+        return dict.fromkeys(places, 3)
+
+    async def release(self) -> None:
+        """Nothing is owned."""
+
+
+def _taking_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: Callable[[Any, Owner], Awaitable[None]]
+) -> None:
+    """With a consumer whose partition is taken over for longer than Faust waits."""
+    monkeypatch.setattr(transport, "_TAKE_OVER_SECONDS", 0.01)
+
+    async def test() -> None:
+        consumer: Any = make_app(Settings(data_dir=str(tmp_path))).consumer
+        consumer.engine = owner = Owner()
+        monkeypatch.setattr(type(consumer), "assignment", lambda _: {PLACE})
+        assert await consumer.seek_to_committed() == {}, "Faust goes on"
+        assert not owner.assigned
+        await then(consumer, owner)
+
+    asyncio.run(test())
+
+
+def test_partitions_are_taken_over_however_long_redis_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def then(consumer: Any, owner: Owner) -> None:
+        sought = asyncio.get_running_loop().create_future()
+
+        async def seek_to(positions: dict[tuple[str, int], int]) -> None:
+            sought.set_result(positions)
+
+        consumer._seek_to = seek_to
+        owner.may.set()
+        assert await sought == {tuple(PLACE): 3}
+
+    _taking_over(tmp_path, monkeypatch, then)
+
+
+def test_partitions_that_are_revoked_meanwhile_are_not_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def then(consumer: Any, owner: Owner) -> None:
+        await consumer.on_partitions_revoked({PLACE})
+        owner.may.set()
+        await asyncio.sleep(0.05)
+        assert not owner.assigned and not owner.errors
+
+    _taking_over(tmp_path, monkeypatch, then)
+
+
+def test_what_keeps_partitions_from_being_taken_over_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def then(consumer: Any, owner: Owner) -> None:
+        async def fails(_: Any) -> None:
+            raise KafkaTimeoutError
+
+        consumer._seek_to = fails
+        owner.may.set()
+        await asyncio.wait([consumer._taking_over])
+        [error] = owner.errors
+        assert isinstance(error, KafkaTimeoutError)
+        consumer._taking_over.exception()
+
+    _taking_over(tmp_path, monkeypatch, then)
 
 
 def test_what_is_committed_beyond_the_end_says_nothing(tmp_path: Path) -> None:
