@@ -1,7 +1,8 @@
 """Regions and how they roll up: township, county, city, province.
 
 A region is either a mainland code (GB/T 2260 county of six digits, with the three digits of a township behind it where
-known) or, elsewhere, a path of one to four names from the province down: ``US-IL/Chicago/60609``.
+known) or, elsewhere, a path of one to four names from the province down: ``US-IL/Chicago/60609``. Where no more is
+known than the city or the province, the code has zeros for the rest, as in GB/T 2260: ``621000``, ``620000``.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ def roll_up(region: str) -> Rollup:
     Rollup(province='62', city='6210', county='621002', township='621002101')
     """
     if _MAINLAND.fullmatch(region):
-        township = region[:9] if len(region) > 6 else None
-        return Rollup(region[:2], region[:4], region[:6], township)
+        city = None if region[2:6] == "0000" else region[:4]
+        county = None if region[4:6] == "00" else region[:6]
+        return Rollup(region[:2], city, county, region[:9] if len(region) > 6 else None)
     names = region.split("/")
     levels = ["/".join(names[: depth + 1]) if depth < len(names) else None for depth in range(4)]
     return Rollup(names[0], *levels[1:])

@@ -20,8 +20,6 @@ LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 DEFAULT_FILE: Final = Path(__file__).with_name("escalation.yaml")
 _SPAN = re.compile(r"(\d{1,6})([mhd])")
-#: A city's, or a province's, own code in GB/T 2260.
-_CITY = re.compile(r"[0-9]{4}00")
 _MILLISECONDS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -100,7 +98,5 @@ def level_above(level: Level, region: str) -> Level | None:
 
 @lru_cache(maxsize=8192)
 def _named(region: str) -> tuple[Level, ...]:
-    if _CITY.fullmatch(region):
-        return ("city",)
     places = roll_up(region)
     return tuple(level for level in LEVELS if getattr(places, level))

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from schemas.regions import check_region
+from schemas.regions import check_region, roll_up
 from schemas.results import Item, ResultReported
 from schemas.sampling import SampleTaken
 from schemas.values import Party, Plan, Stage
@@ -14,7 +14,7 @@ from services.importers import UNNAMED_LAB, Imported, identified, moment, samr_c
 from services.importers.samr_row import Refused
 from services.public_tables import made_on, measured
 from services.public_tables.columns import PublicRow
-from services.reports.regions import province_name, region_of_address
+from services.reports.regions import region_of_address, region_of_names
 
 SOURCE = "import:samr-public-table"
 #: A day's report counts on that day, wherever the reader's clock stands.
@@ -119,14 +119,19 @@ def _party(name: str | None, address: str | None, column: str, notes: set[str]) 
 
 
 def _region(row: PublicRow, unsaid: Unsaid) -> str:
+    # as a code either way: the two tables say the province differently, and its cell is one
     said = row.province or (region_of_address(row.party_address) if row.party_address else None)
-    if said is not None:
-        said = said if said.isdigit() else check_region(said.replace("／", "/"))
-    if said is not None and said.isdigit():
-        return said
-    if unsaid.region is not None and (said is None or province_name(unsaid.region) == province_name(said)):
-        return unsaid.region
+    said = said and region_of_names(check_region(said.replace("／", "/")))
+    given = unsaid.region and region_of_names(unsaid.region)
+    if given and (said is None or _holds(said, given)):
+        return given
     if said is None:
         column = "被抽样单位所在省份" if row.party_address is None else "被抽样单位地址"
         raise Refused(column, "does not say a province or city: say the region by --region")
     return said
+
+
+def _holds(region: str, other: str) -> bool:
+    """Whether the other one lies in the region."""
+    levels = zip(roll_up(region), roll_up(other), strict=True)
+    return all(above in (None, below) for above, below in levels)

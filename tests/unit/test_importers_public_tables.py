@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
+from schemas.regions import roll_up
 from services.importers import BadRow, Found, Imported, Note, NotThisFormat
 from services.importers.samr_public_columns import fields_of
 from services.importers.samr_public_tables import NOTHING_SAID, Unsaid, load
 from services.public_tables import item_cells
 from services.public_tables.columns import FAIL_COLUMNS, PASS_COLUMNS, FailedLine
-from services.reports.regions import region_of_address
+from services.reports.regions import region_of_address, region_of_names
 
 _ITEMS = "不合格项目║检验结果║标准值"
 FAILED: dict[str, Any] = {
@@ -89,7 +90,7 @@ def test_a_pass_and_what_is_derived(tmp_path: Path) -> None:
     found = load_one(tmp_path, PASSED)
     one = event(found)
     assert one.result is not None
-    assert (one.sample.region, one.sample.sampled_at) == ("甘肃", one.result.issued_at)
+    assert (one.sample.region, one.sample.sampled_at) == ("620000", one.result.issued_at)
     assert (one.result.conclusion, one.result.items, one.result.lab_id) == ("pass", (), "unnamed")
     notes = " ".join(note.text for note in found if isinstance(note, Note))
     assert all(word in notes for word in ("检验机构", "公告日期 is taken", "--sampled-on", "--stage"))
@@ -105,7 +106,44 @@ def test_what_the_table_does_not_say_can_be_said(tmp_path: Path) -> None:
     assert one.result.lab_id == "lab-1"
     assert not [note for note in found if isinstance(note, Note)]
     other = event(load_one(tmp_path, {**PASSED, "被抽样单位所在省份": "陕西省"}, said))
-    assert other.sample.region == "陕西省", "a county of another province would be wrong"
+    assert other.sample.region == "610000", "a county of another province would be wrong"
+
+
+@pytest.mark.parametrize("province", ["甘肃", "甘肃省", "甘肃省／庆阳市", "620000"])
+def test_a_province_is_one_however_it_is_written(tmp_path: Path, province: str) -> None:
+    row = {**PASSED, "被抽样单位所在省份": province}
+    passed, failed = event(load_one(tmp_path, row)), event(load_one(tmp_path, FAILED))
+    assert roll_up(passed.sample.region).province == roll_up(failed.sample.region).province == "62"
+    assert roll_up(passed.sample.region).county is None
+    assert event(load_one(tmp_path, row, Unsaid(region="621002"))).sample.region == "621002"
+    assert event(load_one(tmp_path, row, Unsaid(region="甘肃省/庆阳市/西峰区"))).sample.region == "621002"
+
+
+def test_what_the_row_says_is_kept_where_the_option_says_another(tmp_path: Path) -> None:
+    assert event(load_one(tmp_path, FAILED, Unsaid(region="621026"))).sample.region == "621002"
+    city = {**FAILED, "被抽样单位地址": "甘肃省兰州市"}
+    assert event(load_one(tmp_path, city, Unsaid(region="621026"))).sample.region == "620100"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        *((name, "450000") for name in ("广西", "广西壮族自治区")),
+        *((name, "150000") for name in ("内蒙古", "内蒙古自治区")),
+        *((name, "110000") for name in ("北京", "北京市")),
+        *((name, "650000") for name in ("新疆", "新疆维吾尔自治区")),
+        *((name, "640000") for name in ("宁夏", "宁夏回族自治区")),
+        *((name, "810000") for name in ("香港", "香港特别行政区")),
+        ("甘肃省/庆阳市", "621000"),
+        ("甘肃/庆阳市/西峰区", "621002"),
+        ("北京市/朝阳区", "110105"),
+        ("甘肃省/某地", "620000"),
+        ("某省", "某省"),
+        ("US-IL/Chicago", "US-IL/Chicago"),
+    ],
+)
+def test_the_code_of_names(path: str, code: str) -> None:
+    assert region_of_names(path) == code
 
 
 @pytest.mark.parametrize(
@@ -230,10 +268,10 @@ def test_not_a_table(tmp_path: Path) -> None:
         ("甘肃省庆阳市西峰区北大街1号", "621002"),
         ("甘肃省 庆阳市\n西峰区", "621002"),
         ("庆阳市宁县早胜镇", "621026"),
-        ("甘肃省庆阳市", "甘肃省/庆阳市"),
-        ("甘肃省某地", "甘肃省"),
+        ("甘肃省庆阳市", "621000"),
+        ("甘肃省某地", "620000"),
         ("北京市朝阳区建国路", "110105"),
-        ("广东省东莞市长安镇", "广东省/东莞市"),
+        ("广东省东莞市长安镇", "441900"),
         ("新疆维吾尔自治区乌鲁木齐市天山区", "650102"),
         ("朝阳区建国路", None),
         ("北大街1号", None),
