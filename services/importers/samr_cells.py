@@ -11,7 +11,13 @@ from services.importers import SHANGHAI
 
 #: How a form says that there is nothing to say.
 _BLANK = frozenset({"", "/", "\\", "-", "--", "—", "——", "无", "None"})
-_DATE = re.compile(r"^(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
+#: A day with both of its signs, or eight digits: fewer may be a month, 2024-12 is not 2 January.
+_DATE = re.compile(
+    r"^(\d{4})(?:(\d{2})(\d{2})|[-/.年](\d{1,2})[-/.月](\d{1,2})日?)"
+    r"(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$"
+)
+#: Commas between thousands; elsewhere they part several values, as in 0,0,8,0,0.
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _LIMIT_SIGN = re.compile(r"^[≤≥<>=＜＞]+\s*")
 _CODE = re.compile(r"^\d{6}(\d{3}|\d{6})?$")
 
@@ -35,7 +41,7 @@ def number(cell: object) -> Decimal | None:
     if written is None:
         return None
     try:
-        found = Decimal(written.replace(",", ""))
+        found = Decimal(written.replace(",", "") if _THOUSANDS.fullmatch(written) else written)
     except InvalidOperation:
         raise ValueError(f"{written!r} is not a number") from None
     if not found.is_finite():
@@ -82,9 +88,10 @@ def moment(cell: object) -> datetime | None:
     found = _DATE.match(written)
     if found is None:
         raise ValueError(f"{written!r} is not a date")
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+    year, *day, hour, minute, second = (int(part or 0) for part in found.groups())
+    month, day_of_month = day[:2] if day[0] else day[2:]
     try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=SHANGHAI)
+        return datetime(year, month, day_of_month, hour, minute, second, tzinfo=SHANGHAI)
     except ValueError as error:
         raise ValueError(f"{written!r} is not a date: {error}") from None
 

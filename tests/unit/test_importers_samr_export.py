@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from services.importers import BadRow, Imported, Note, NotThisFormat, describe, samr_export
+from services.importers import BadRow, Imported, Note, NotThisFormat, describe, samr_cells, samr_export
 
 ROW: dict[str, Any] = {
     "抽样编号": "NCP24621002",
@@ -88,6 +88,29 @@ def test_a_region_code_is_taken_as_it_is() -> None:
 def test_dates_as_people_write_them(written: Any) -> None:
     result = one({"报告日期": written}).result
     assert result is not None and result.issued_at.isoformat() == "2024-03-20T00:00:00+08:00"
+
+
+@pytest.mark.parametrize("written", ["2024-12", "2024/12", "2024.11", "2024年12月", "202412", "2024120", "2024-1205"])
+def test_a_month_is_no_date(written: str) -> None:
+    with pytest.raises(ValueError, match="is not a date"):
+        samr_cells.moment(written)
+    found = events({"生产日期": written})
+    assert [note.text for note in found if isinstance(note, Note)] == [
+        f"row 2: 生产日期: {written!r} is not a date: left out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        *((several, several) for several in ("0,0,8,0,0", "1100,1200", "0,1", "1,5", "1234,567", "＜10,＜10", ",5")),
+        ("1,234", Decimal(1234)),
+        ("-12,345,678.90", Decimal("-12345678.90")),
+        ("0.05", Decimal("0.05")),
+    ],
+)
+def test_commas_belong_to_a_number_between_thousands_only(written: str, read: Decimal | str) -> None:
+    assert samr_cells.decimal_or_words(written) == samr_cells.limit(written) == read
 
 
 def test_limits() -> None:
