@@ -130,6 +130,22 @@ def test_records_of_bodies_as_laboratories_send_them() -> None:
     assert check([record])
 
 
+def test_a_report_that_comes_again_is_no_second_measurement() -> None:
+    body = {
+        "type": "ResultReported",
+        "report_no": "R1",
+        "sample_id": "S1",
+        "lab_id": "A",
+        "issued_at": "2025-03-02T00:00:00+08:00",
+        "conclusion": "pass",
+    }
+    resent = [{**body, "event_id": "b"}, {**body, "event_id": "c", "revision": 2, "conclusion": "fail"}]
+    (record,) = records_of([{**body, "event_id": "a"}, *resent], {})
+    assert record.failed is False, "the first one is the first report"
+    others = [{**body, "sample_id": "S2"}, {**body, "report_no": "R2"}]
+    assert len(list(records_of([body, *others], {}))) == 3
+
+
 @pytest.mark.parametrize("kind", sorted(WORDS))
 def test_a_finding_says_what_it_is_and_what_it_is_not(kind: str) -> None:
     suspicion = Suspicion("lab-1", kind, 1234.5, "high", 321, ("lead: 20 of 60, at most 3.0% expected",))

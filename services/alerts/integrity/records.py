@@ -51,9 +51,13 @@ def records_of(
     results: Iterable[Mapping[str, Any]], samples: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[ReportRecord]:
     """First reports from the bodies of lab.results.v1 (the others revise them, for reasons of their own), in the order
-    in which they were issued. samples: bodies of the samples by sample_id, as far as known."""
-    first = [body for body in results if body.get("type") == "ResultReported"]
-    for body in sorted(first, key=lambda body: (_hours(body["issued_at"]) or 0.0, body["report_no"])):
+    in which they were issued. One that comes again, in an event of its own, is no second measurement.
+    samples: bodies of the samples by sample_id, as far as known."""
+    first: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for body in results:
+        if body.get("type") == "ResultReported":
+            first.setdefault((body["sample_id"], body["report_no"]), body)
+    for body in sorted(first.values(), key=lambda body: (_hours(body["issued_at"]) or 0.0, body["report_no"])):
         sample = samples.get(body["sample_id"], {})
         yield ReportRecord(
             lab=body["lab_id"],
