@@ -87,7 +87,7 @@ def report(lab: str, number: int, **changes: object) -> ReportRecord:
         "failed": False,
         "path": ("food", "supervision", "routine", "catering", "meat"),
         "region": "621002",
-        "measurements": (Measurement("lead", "GB 1", 0.05, f"0.{10 + number % 80}1", 0.5, "max"),),
+        "measurements": (Measurement("lead", "GB 1", 0.05, f"0.{10 + number % 80}1", 0.5, "max", "mg/kg"),),
     }
     return ReportRecord(**{**fields, **changes})  # type: ignore[arg-type]
 
@@ -98,6 +98,19 @@ def test_nothing_is_said_without_peers() -> None:
         assert kind == "impossible_times" or not any(look(alone).values())
 
 
+def test_values_in_different_units_are_not_compared() -> None:
+    def reports(lab: str, scale: float, unit: str) -> list[ReportRecord]:
+        numbers = (0.1 + 0.37 * n % 1 for n in range(200))
+        lines = (Measurement("lead", "GB 1", scale * x, str(scale * x), None, None, unit) for x in numbers)
+        return [report(lab, n, measurements=(line,)) for n, line in enumerate(lines)]
+
+    others = [one for lab in "BCDE" for one in reports(lab, 1.0, "mg/kg")]
+    little = KINDS["little_variation"]
+    assert "A" not in little([*others, *reports("A", 0.001, "g/kg")])
+    (trials,) = little([*others, *reports("A", 0.001, "mg/kg")])["A"]
+    assert trials.striking == trials.n, "in one unit that is little variation"
+
+
 def test_what_is_missing_is_not_held_against_a_laboratory() -> None:
     reports = [report(lab, n, received=None, started=None, sampled=None) for lab in "ABCDE" for n in range(100)]
     assert not any(trials.striking for found in KINDS["impossible_times"](reports).values() for trials in found)
@@ -106,7 +119,7 @@ def test_what_is_missing_is_not_held_against_a_laboratory() -> None:
 
 def test_last_digits_are_those_of_numbers_as_written() -> None:
     texts = ("0.123", "12.50", "7", "0.007", "<LOD", "1.20e3")
-    lines = tuple(Measurement("i", "", 1.0, text, None, None) for text in texts)
+    lines = tuple(Measurement("i", "", 1.0, text, None, None, "") for text in texts)
     assert last_digits([report("A", 1, measurements=lines)])["A"] == [1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
 
 
@@ -119,13 +132,14 @@ def test_records_of_bodies_as_laboratories_send_them() -> None:
         "issued_at": "2025-03-02T00:00:00+08:00",
         "conclusion": "pass",
         "items": [
-            {"item": "lead", "value": "0.120", "limit": "0.5", "limit_kind": "max"},
+            {"item": "lead", "value": "0.120", "unit": "mg/kg", "limit": "0.5", "limit_kind": "max"},
             {"item": "x", "value": "<LOD"},
         ],
     }
     (record,) = records_of([body, {**body, "type": "ResultAmended"}], {})
     assert record.issued == 1740844800 / 3600 and record.received is None and record.path == ()
     assert record.measurements[0].text == "0.120" and record.measurements[0].limit == 0.5
+    assert [one.unit for one in record.measurements] == ["mg/kg", ""]
     assert record.measurements[1].value is None
     assert check([record])
 

@@ -1,8 +1,9 @@
 """What is looked for in a laboratory's data: one function a kind, each giving trials against its peers. Pure.
 
-A laboratory is compared with all others that measure the same item by the same method. What is striking is defined by
-the peers' own data: a share of theirs, at its upper confidence bound and with a margin on top, is what may be expected.
-Where fewer than three peers, or few cases of theirs, are there to compare with, nothing is said.
+A laboratory is compared with all others that measure the same item by the same method in the same unit. What is
+striking is defined by the peers' own data: a share of theirs, at its upper confidence bound and with a margin on top,
+is what may be expected. Where fewer than three peers, or few cases of theirs, are there to compare with, nothing is
+said.
 """
 
 from __future__ import annotations

@@ -18,11 +18,12 @@ class Measurement:
     text: str | None
     limit: float | None
     limit_kind: str | None
+    unit: str
 
     @property
     def group(self) -> str:
-        """What is compared among laboratories: the same item by the same method."""
-        return f"{self.item} | {self.method}" if self.method else self.item
+        """What is compared among laboratories: the same item by the same method in the same unit."""
+        return " | ".join(filter(None, (self.item, self.method, self.unit)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def _measurement(item: Mapping[str, Any]) -> Measurement:
         text,
         None if limit is None else float(limit),
         item.get("limit_kind"),
+        item.get("unit") or "",
     )
 
 
