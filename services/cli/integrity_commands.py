@@ -82,11 +82,12 @@ def _publish(bootstrap: str, found: list[Suspicion], reports: list[ReportRecord]
     for report in reports:
         if report.region:
             areas[report.lab] = common_area(areas.get(report.lab, ""), report.region)
+    simulated = {report.lab for report in reports if report.simulated}
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, **client_options())
     try:
         for one in found:
             if one.lab in areas:
-                finding = finding_of(one, areas[one.lab], first, last)
+                finding = finding_of(one, areas[one.lab], first, last, one.lab in simulated)
                 event_id = f"{finding.subject}:{finding.epoch}:{finding.revision}"
                 producer.send(
                     FINDINGS.name,

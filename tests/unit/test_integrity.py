@@ -8,6 +8,8 @@ from random import Random
 
 import pytest
 
+from services.alerts.escalation import load_policy
+from services.alerts.findings import find
 from services.alerts.integrity.check import Suspicion, check
 from services.alerts.integrity.evaluate import checked
 from services.alerts.integrity.evidence import Trials, log_e_digits, log_e_less_often, log_e_more_often
@@ -85,6 +87,7 @@ def report(lab: str, number: int, **changes: object) -> ReportRecord:
         "finished": 200.0,
         "issued": 240.0 + number % 50,
         "failed": False,
+        "simulated": False,
         "path": ("food", "supervision", "routine", "catering", "meat"),
         "region": "621002",
         "measurements": (Measurement("lead", "GB 1", 0.05, f"0.{10 + number % 80}1", 0.5, "max", "mg/kg"),),
@@ -167,6 +170,24 @@ def test_a_finding_says_what_it_is_and_what_it_is_not(kind: str) -> None:
     assert finding.status == "open" and finding.subject == f"lab-1|{kind}" and finding.epoch == "2025Q1"
     assert "20 of 60" in finding.description.zh and "not a conclusion" in finding.description.en
     assert finding_of(Suspicion("lab-1", kind, 2.0, "none", 9, ()), "62", START, START).status == "over"
+
+
+@pytest.mark.parametrize(("source", "status"), [("synthetic:A", "Exercise"), ("/lims/A", "Actual"), (None, "Actual")])
+def test_simulated_reports_raise_an_exercise(source: str | None, status: str) -> None:
+    body = {
+        "type": "ResultReported",
+        "source": source,
+        "report_no": "R1",
+        "sample_id": "S1",
+        "lab_id": "A",
+        "issued_at": "2025-03-02T00:00:00+08:00",
+        "conclusion": "pass",
+    }
+    (record,) = records_of([body], {})
+    suspicion = Suspicion("A", "last_digits", 1234.5, "high", 321, ())
+    finding = finding_of(suspicion, "621000", START, date(2025, 3, 31), record.simulated)
+    alert = find(None, finding, 0, 1_743_400_000_000, load_policy())
+    assert alert is not None and alert.status == status
 
 
 def test_every_test_has_its_words() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from schemas.findings import Finding
+from schemas.timing import SYNTHETIC
 from services.alerts.hotspots.finding import EvidenceFacts, FindingFacts, WordingFacts
 from services.alerts.hotspots.quarters import quarter_of
 from services.alerts.integrity.check import Suspicion
@@ -23,8 +24,11 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 
-def finding_of(suspicion: Suspicion, area: str, first: date, last: date) -> Finding:
-    """The finding as of `last`: open where e-BH names the test, over where it does not (any more)."""
+def finding_of(suspicion: Suspicion, area: str, first: date, last: date, simulated: bool = False) -> Finding:
+    """The finding as of `last`: open where e-BH names the test, over where it does not (any more).
+
+    simulated: so are reports of the laboratory, which makes the alert an exercise.
+    """
     zh, en = WORDS[suspicion.kind]
     details = "; ".join(suspicion.details)
     finding: Finding = FindingFacts(
@@ -68,6 +72,6 @@ def finding_of(suspicion: Suspicion, area: str, first: date, last: date) -> Find
                 *(("detail", detail) for detail in suspicion.details),
             )
         ),
-        source=SOURCE,
+        source=f"{SYNTHETIC}{SOURCE}" if simulated else SOURCE,
     )
     return finding

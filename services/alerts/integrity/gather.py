@@ -35,7 +35,9 @@ def gather(bootstrap: str, first: date, last: date) -> list[ReportRecord]:
     for taken in _results(bootstrap, first):
         event = taken.event
         if isinstance(event, ResultReported) and first <= day_of(event.issued_at) <= last:
-            results.setdefault((taken.source, taken.event_id), event.model_dump(mode="json"))
+            # the source may stand in a header alone
+            body = {**event.model_dump(mode="json"), "source": taken.source}
+            results.setdefault((taken.source, taken.event_id), body)
     wanted = {body["sample_id"] for body in results.values()}
     samples: dict[str, dict[str, Any]] = {}
     with Record(bootstrap) as record:

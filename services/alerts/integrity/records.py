@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from schemas.timing import SYNTHETIC
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -30,8 +32,8 @@ class Measurement:
 class ReportRecord:
     """A first report. Times in hours since the epoch; None where the report does not give them.
 
-    failed: None where it concludes neither way. path: the sample's stratum (domain, plan, targeting, stage, category),
-    empty where the sample is not known.
+    failed: None where it concludes neither way. simulated: its source says so. path: the sample's stratum (domain,
+    plan, targeting, stage, category), empty where the sample is not known.
     """
 
     lab: str
@@ -43,6 +45,7 @@ class ReportRecord:
     finished: float | None
     issued: float
     failed: bool | None
+    simulated: bool
     path: tuple[str, ...]
     region: str
     measurements: tuple[Measurement, ...]
@@ -70,6 +73,7 @@ def records_of(
             finished=_hours(body.get("finished_at")),
             issued=_hours(body["issued_at"]) or 0.0,
             failed={"fail": True, "pass": False}.get(body["conclusion"]),
+            simulated=(body.get("source") or "").startswith(SYNTHETIC),
             path=_path(sample),
             region=str(sample.get("region", "")),
             measurements=tuple(map(_measurement, body.get("items", ()))),
