@@ -12,11 +12,11 @@ import click
 from kafka import KafkaConsumer, TopicPartition
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from schemas.topics import ALERT_EVENTS
 from services.cli.connection import bootstrap_of, dir_option
+from services.cli.tables import PlainTable
 from services.runtime.kafka_security import client_options
 
 _COLOURS = {"Extreme": "bold red", "Severe": "red", "Moderate": "yellow", "Minor": "cyan"}
@@ -76,7 +76,7 @@ def _line(alert: dict[str, Any], lang: str) -> str:
 
 
 def _view(shown: deque[dict[str, Any]], states: dict[str, str], lang: str) -> Group:
-    table = Table(box=None, header_style="bold", expand=True)
+    table = PlainTable(box=None, header_style="bold", expand=True)
     for column in ("at", "alert", "what", "state", "level", "severity", "area"):
         table.add_column(column, no_wrap=True)
     table.add_column("headline", ratio=1, overflow="ellipsis", no_wrap=True)

@@ -15,10 +15,10 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.record_reading import records_since
+from services.cli.tables import PlainTable
 
 _REDACTED = b"SampleRedacted"
 _DETAILS = ("assignee", "action", "step", "finding", "reason", "until", "expires_at", "note", "receiver", "channel")
@@ -62,13 +62,13 @@ def audit(
         for row in found:
             click.echo(json.dumps(row, ensure_ascii=False))
         return
-    table = Table("arrived", "by", "what", "alert or sample", "details", "answer")
+    table = PlainTable("arrived", "by", "what", "alert or sample", "details", "answer")
     for row in found:
         details = "; ".join(f"{name} {row['command'][name]}" for name in _DETAILS if row["command"].get(name))
         answer = " ".join(filter(None, (row["outcome"] or "?", row["reason"])))
         subject = row["alert_id"] or row["command"].get("sample_id")
         cells = (row["arrived_at"], row["by"], row["type"], subject, details, answer)
-        table.add_row(*(str(cell or "").replace("[", r"\[") for cell in cells))
+        table.add_row(*(str(cell or "") for cell in cells))
     Console(emoji=False, highlight=False).print(table)
 
 

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from schemas.topics import DEAD_LETTERS
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.dead_letters import Letter, dead_letter_topic, read_letter, read_letters, replay_letters
+from services.cli.tables import PlainTable
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -52,7 +51,7 @@ def list_(topic: str | None, as_json: bool, directory: str | None) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table(title=f"{len(rows):,} dead letters")
+    table = PlainTable(title=f"{len(rows):,} dead letters")
     table.add_column("topic, partition, offset", no_wrap=True)
     for title in ("when", "field", "reason", "source"):
         table.add_column(title, overflow="fold")
@@ -60,7 +59,7 @@ def list_(topic: str | None, as_json: bool, directory: str | None) -> None:
         # the place as `dlq show` takes it
         place = f"{row['topic'].removesuffix('.dlq')} {row['partition']} {row['offset']}"
         cells = (place, (row["when"] or "")[:19], *(row[name] or "" for name in ("field", "reason", "source")))
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     Console(emoji=False, highlight=False).print(table if rows else "no dead letters")
 
 

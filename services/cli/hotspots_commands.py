@@ -12,7 +12,6 @@ from typing import Any
 import click
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from services.alerts.hotspots.evaluation import tables
 from services.alerts.hotspots.evaluation.real import Observation
@@ -20,6 +19,7 @@ from services.alerts.hotspots.scan import Cluster, scan
 from services.cli.connection import dir_option
 from services.cli.http import ask
 from services.cli.import_commands import FORMATS
+from services.cli.tables import PlainTable
 from services.importers import Imported, NotThisFormat
 from services.runtime.calendar import day_of
 
@@ -50,7 +50,7 @@ def list_(*, as_json: bool, directory: str | None, **parameters: Any) -> None:
     title = "Hotspots (no model yet: nothing is confirmed)"
     if confirmed is not None:
         title = f"Hotspots (model {answer['model']}, {answer['active_cells']} cells, confirmed from E = {confirmed:g})"
-    table = Table("quarter", "cell", "level", "failed", "expected", "units", "E", "since", title=title)
+    table = PlainTable("quarter", "cell", "level", "failed", "expected", "units", "E", "since", title=title)
     for row in answer["hotspots"]:
         table.add_row(
             row["quarter"],
@@ -142,7 +142,9 @@ def scan_(*, file: Path, model: str, share: float, replicates: int, seed: int, a
     if not clusters:
         click.echo("no window has more cases than its population explains")
         return
-    table = Table("centre", "places", "observed", "expected", "log likelihood ratio", "p", title=f"Clusters ({model})")
+    table = PlainTable(
+        "centre", "places", "observed", "expected", "log likelihood ratio", "p", title=f"Clusters ({model})"
+    )
     for cluster in clusters:
         p = "" if cluster.p_value is None else f"{cluster.p_value:.4f}"
         table.add_row(

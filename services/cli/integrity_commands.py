@@ -11,7 +11,6 @@ import click
 import msgspec
 from kafka import KafkaProducer
 from rich.console import Console
-from rich.table import Table
 
 from schemas.cloudevents import binary_headers
 from schemas.topics import FINDINGS
@@ -22,6 +21,7 @@ from services.alerts.integrity.finding import SOURCE, finding_of
 from services.alerts.integrity.gather import gather
 from services.alerts.integrity.records import ReportRecord
 from services.cli.connection import bootstrap_of, dir_option
+from services.cli.tables import PlainTable
 from services.runtime.calendar import SHANGHAI
 from services.runtime.kafka_security import client_options
 
@@ -67,7 +67,7 @@ def check_(
         click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False))
         return
     labs = len({report.lab for report in reports})
-    table = Table("laboratory", "test", "e-value", "priority", "cases", "evidence")
+    table = PlainTable("laboratory", "test", "e-value", "priority", "cases", "evidence")
     table.title = f"{len(reports)} reports of {labs} laboratories, {start} to {end}"
     for one in found:
         if everything or one.priority != "none":

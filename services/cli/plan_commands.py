@@ -14,12 +14,12 @@ from typing import Any
 import click
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from services.alerts.hotspots.expected import Tally
 from services.alerts.hotspots.quarters import first_day, last_day
 from services.cli.connection import dir_option
 from services.cli.http import ask_all
+from services.cli.tables import PlainTable
 from services.lab_results.cuts import CROSS
 from services.planning.allocation import BudgetTooSmall, Line, Place, allocate
 from services.planning.draw import Draw, Inspector, Target, digest, draw
@@ -137,7 +137,7 @@ def _json(line: Line, visits: list[Draw]) -> dict[str, Any]:
 
 
 def _show(lines: list[Line], visits: dict[Place, list[Draw]], period: str, lang: str) -> None:
-    table = Table("county", "stage", "category", "samples", "why", title=f"Plan of {period}")
+    table = PlainTable("county", "stage", "category", "samples", "why", title=f"Plan of {period}")
     for line in lines[:_MOST_SHOWN]:
         table.add_row(*line.prospect.place, str(line.samples), explain(line)[lang == "en"])
     console = Console()

@@ -22,6 +22,7 @@ from services.cli.connection import bootstrap_of, dir_option
 from services.cli.event_lines import BadLine, read_lines
 from services.cli.outgoing import OUTCOMES, Answers, Outgoing
 from services.cli.publishing import Publisher
+from services.cli.tables import PlainTable
 
 #: Rows of the table that says what was not simply accepted; --json has them all.
 _ROWS = 50
@@ -164,10 +165,9 @@ def print_answers(report: dict[str, Any], rows: int = _ROWS) -> None:
     )
     if not told:
         return
-    table = Table("line", "outcome", "event", "field", "reason")
+    table = PlainTable("line", "outcome", "event", "field", "reason")
     for answer in told[:rows]:
-        cells = (str(answer.get(name, "")) for name in ("line", "outcome", "event_id", "field", "reason"))
-        table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+        table.add_row(*(str(answer.get(name, "")) for name in ("line", "outcome", "event_id", "field", "reason")))
     console.print(table)
     if len(told) > rows:
         console.print(f"and {len(told) - rows:,} more: --json prints them all")
