@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -38,7 +39,9 @@ def _paragraph(document: Any, inline: Token, pictures: Path | None) -> None:
 
     shown = [child for child in inline.children or () if child.type == "image"]
     for picture in shown:
-        document.add_picture(str((pictures or Path()) / str(picture.attrs["src"])), width=Cm(_PICTURE_WIDTH_CM))
+        # an address in percents, as Markdown has it
+        file = (pictures or Path()) / unquote(str(picture.attrs["src"]))
+        document.add_picture(str(file), width=Cm(_PICTURE_WIDTH_CM))
         document.add_paragraph(picture.content)
     if not shown:
         _runs(document.add_paragraph(), inline)

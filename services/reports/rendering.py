@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -16,6 +17,8 @@ from services.reports.wording import Lang, cell_name, direction, word, written
 from services.reports.year import Comparison
 
 _TEMPLATES = Path(__file__).parent / "templates"
+#: In a file's name, what Markdown or an address reads otherwise than as a letter of the name.
+_NO_LETTER = re.compile(r"[^\w .-]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#+|~!&-])")
 
 
@@ -85,6 +88,7 @@ def render(comparison: Comparison, lang: Lang, explain: bool = False, plots: Seq
     environment.filters["signed"] = _Signed
     environment.filters["direction"] = lambda figure: direction(figure, lang)
     environment.filters["md"] = escaped
+    environment.filters["file"] = link_to
     environment.filters["word"] = lambda name: word(name, lang)
     environment.globals["name_of"] = _names(lang)
     template = environment.get_template(f"{lang}.md")
@@ -101,6 +105,12 @@ def render(comparison: Comparison, lang: Lang, explain: bool = False, plots: Seq
 def escaped(text: str) -> str:
     """A text that Markdown takes as it is, on one line."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def link_to(file: str) -> str:
+    """Where a link to a file beside the text leads: in brackets, since a name may hold blanks. What is no letter is
+    written in percents, Chinese is left to be read."""
+    return f"<{_NO_LETTER.sub(lambda found: quote(found[0]), file)}>"
 
 
 def _names(lang: Lang) -> Any:

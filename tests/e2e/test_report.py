@@ -172,7 +172,7 @@ def test_the_formats(module_system: System, truth: Truth, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["2021.docx"]
     words = ("--lang", "en", "--plot", "--out", str(tmp_path / "2021.md"))
     module_system.cli("report", "--year", "2021", *words)
-    assert "](2021-months.png)" in (tmp_path / "2021.md").read_text("utf-8")
+    assert "](<2021-months.png>)" in (tmp_path / "2021.md").read_text("utf-8")
     assert (tmp_path / "2021-months.png").stat().st_size > 5_000
     assert (tmp_path / "2021-counties.png").stat().st_size > 5_000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from docx import Document
 
 from schemas.sampling import Sample
 from schemas.topics import Topic
+from services.charts import Line, Point, draw_series
 from services.lab_results.cuts import Cell, Place
 from services.reports.docx_writing import write_docx
 from services.reports.figures import Verdicts
 from services.reports.regions import region_name
-from services.reports.rendering import Report, escaped, render
+from services.reports.rendering import Plot, Report, escaped, render
 from services.reports.samples_taken import count_taken
 from services.reports.samples_taken import keys_of as keys_of_place
 from services.reports.wording import ABSENT, Lang, direction, written
@@ -233,3 +235,20 @@ def test_docx_says_what_the_text_says(lang: Lang, tmp_path: Path) -> None:
     rows = [line for line in report.text.splitlines() if line.startswith("|") and not line.startswith("| ---")]
     assert sum(len(table.rows) for table in document.tables) == len(rows)
     assert Cell("food", "supervision", "all", "all").key in cells
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize(
+    "stem",
+    ["2021", "年报", "a report (1)", "100%25", "a#b?c", "<甲>", "a&amp;b", "甲\\乙", "[x](y)", "data:x", "*a*_b_"],
+)
+def test_a_chart_is_shown_whatever_its_file_is_called(stem: str, lang: Lang, tmp_path: Path) -> None:
+    day = date(2021, 1, 1)
+    chart = draw_series([Line("", [Point(day, day, 0.9, 0.8, 1.0, 9)])], title="", form="png", lang=lang)
+    file = f"{stem}-months.png"
+    (tmp_path / file).write_bytes(chart.content)
+    report = render(counted(), lang, plots=(Plot(file, "图 [1]"),))
+    write_docx(report.text, tmp_path / "r.docx", tmp_path)
+    document = Document(str(tmp_path / "r.docx"))
+    assert len(document.inline_shapes) == 1
+    assert "年报" not in stem or "年报-months.png" in report.text, "Chinese can be read"
