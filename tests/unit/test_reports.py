@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from docx import Document
 
 from schemas.sampling import Sample
 from schemas.topics import Topic
+from schemas.values import Domain, Plan
 from services.charts import Line, Point, draw_series
 from services.lab_results.cuts import Cell, Place
 from services.reports.docx_writing import write_docx
@@ -96,6 +98,17 @@ def test_problem_samples_and_suspicions_have_no_qualification_rate(domain: str, 
     of_them = [figure for figure in render(counted(), "zh").figures if figure.cell[:2] == (domain, plan)]
     assert {figure.kind for figure in of_them} >= {"taken", "failed"}
     assert not [figure for figure in of_them if "rate" in figure.kind]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_whatever_a_plan_holds_is_told(lang: Lang) -> None:
+    for domain, plan in product(get_args(Domain), get_args(Plan)):
+        now = YearCounts(2021)
+        for key in keys_of(domain, plan, "621002", "catering", "糕点"):
+            now.taken[key], now.verdicts[key] = 4321, Verdicts(1234, 5)
+        figures = render(Comparison(now, YearCounts(2020)), lang).figures
+        told = {figure.kind for figure in figures if figure.cell[:3] == (domain, plan, "all")}
+        assert told >= {"taken", "concluded", "failed"}, (domain, plan)
 
 
 @pytest.mark.parametrize("lang", LANGS)
