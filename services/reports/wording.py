@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Final, Literal
 
 from schemas.mappings import SAMR_OF_DOMAIN
 from services.lab_results.cuts import Cell
-from services.reports.figures import Figure
+from services.reports.figures import Figure, Part
 from services.reports.regions import region_name
 
 Lang = Literal["zh", "en"]
@@ -104,10 +106,10 @@ def written(figure: Figure, lang: Lang, signed: bool = False) -> str:
     if value is None:
         return ABSENT[lang]
     if figure.kind in ("rate", "rate_before"):
-        return _percent(value)
+        return _percent(_share(figure.parts[0]))
     if figure.kind == "rate_change":
-        points = round(100 * value, _LEAST_DECIMALS)
-        return f"{points + 0:+.2f}" if signed and points else f"{abs(points):.2f}"
+        points = _points(figure)
+        return f"{points:+}" if signed and points else str(abs(points))
     count = int(value) if signed else abs(int(value))
     sign = "+" if signed and figure.kind == "taken_change" else ""
     return f"{count:{sign},}" if lang == "en" else f"{count:{sign}}"
@@ -115,17 +117,35 @@ def written(figure: Figure, lang: Lang, signed: bool = False) -> str:
 
 def direction(figure: Figure, lang: Lang) -> str:
     """Up or down of a rate, more or fewer of samples; the same where the text would show no difference."""
-    value = figure.value or 0
+    value: Decimal | float = figure.value or 0
     if figure.kind == "rate_change":
-        value = round(100 * value, _LEAST_DECIMALS)
+        value = _points(figure) if value else value
         return word("same" if value == 0 else "up" if value > 0 else "down", lang)
     return word("same" if value == 0 else "more" if value > 0 else "fewer", lang)
 
 
-def _percent(share: float) -> str:
+def _share(part: Part) -> Fraction:
+    """The rate of a part, exactly: no binary fraction is 98.125 %, which 四舍五入 makes 98.13 %."""
+    return Fraction(part.counts["pass"], part.counts["pass"] + part.counts["fail"])
+
+
+def _points(change: Figure) -> Decimal:
+    """Percentage points between the rates of both years, as they are written."""
+    now, before = map(_share, change.parts)
+    return _rounded(100 * (now - before), _LEAST_DECIMALS)
+
+
+def _rounded(value: Fraction, decimals: int) -> Decimal:
+    """Half away from zero."""
+    scaled = abs(value) * 10**decimals
+    digits = int(scaled + Fraction(1, 2))
+    return Decimal(digits if value > 0 else -digits).scaleb(-decimals)
+
+
+def _percent(share: Fraction) -> str:
     """With two decimals, or as many as it takes: 100 % and 0 % are said only where they are exact."""
     for decimals in range(_LEAST_DECIMALS, _MOST_DECIMALS + 1):
-        text = f"{100 * share:.{decimals}f}"
-        if share in (0.0, 1.0) or 0 < float(text) < 100:
+        percent = _rounded(100 * share, decimals)
+        if share in (0, 1) or 0 < percent < 100:
             break
-    return f"{text}%"
+    return f"{percent:f}%"

@@ -147,7 +147,10 @@ def rates(passed: int, failed: int, passed_before: int, failed_before: int) -> C
 
 @pytest.mark.parametrize(
     ("passed", "failed", "text"),
-    [(1, 0, "100.00%"), (0, 1, "0.00%"), (99_999, 1, "99.999%"), (1, 99_999, "0.001%"), (972, 28, "97.20%")],
+    [
+        *((1, 0, "100.00%"), (0, 1, "0.00%"), (99_999, 1, "99.999%"), (1, 99_999, "0.001%"), (972, 28, "97.20%")),
+        *((157, 3, "98.13%"), (3, 157, "1.88%"), (9_999_999, 1, "99.99999%"), (10**12 - 1, 1, "100.000000%")),
+    ],
 )
 def test_a_rate_is_rounded_to_all_or_nothing_only_where_it_is(passed: int, failed: int, text: str) -> None:
     assert written(rates(passed, failed, 1, 0).at("food", "supervision").rate, "zh") == text
@@ -159,6 +162,8 @@ def test_a_rate_is_rounded_to_all_or_nothing_only_where_it_is(passed: int, faile
         ((98, 2), "下降", "1.00", "-1.00"),
         ((97, 3), "持平", "0.00", "0.00"),
         ((970_001, 29_999), "持平", "0.00", "0.00"),
+        ((19_399, 601), "提高", "0.01", "+0.01"),
+        ((19_401, 599), "下降", "0.01", "-0.01"),
     ],
 )
 def test_a_change_too_small_to_be_seen_is_none(before: tuple[int, int], word: str, text: str, signed: str) -> None:
