@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.http import ask_all
+from services.runtime.calendar import SHANGHAI
 
 if TYPE_CHECKING:
     from services.reports.rendering import Report
@@ -32,6 +34,7 @@ def report(
     *, year: int, lang: Any, form: str, explain: bool, plot: bool, out: Path | None, directory: str | None
 ) -> None:
     """Write what sampling has to say in the annual work report of YEAR, beside the year before, from the records alone.
+    Of a year that is not over, the days up to today are beside the same days of the year before.
 
     Every figure is counted from the record; what the record does not have is said to be absent. In JSON each figure
     has its cell, days and counts.
@@ -42,13 +45,13 @@ def report(
       samplewatch report --year 2021 --lang en --format json
     """
     from services.reports.rendering import Plot, render
-    from services.reports.year import Comparison, YearCounts
+    from services.reports.year import Comparison
 
     if out is None and (form == "docx" or plot):
         raise click.UsageError("say by --out where to write it")
     if plot and form == "json":
         raise click.UsageError("JSON has no charts")
-    comparison = Comparison(YearCounts(year), YearCounts(year - 1))
+    comparison = Comparison.of(year, datetime.now(SHANGHAI).date())
     _fill(comparison, directory)
     with tempfile.TemporaryDirectory() as beside:
         plots: Sequence[Plot] = ()

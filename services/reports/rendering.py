@@ -93,7 +93,12 @@ def render(comparison: Comparison, lang: Lang, explain: bool = False, plots: Seq
     environment.globals["name_of"] = _names(lang)
     template = environment.get_template(f"{lang}.md")
     text = template.render(
-        year=comparison.now.year, at=comparison.at, within=comparison.within, now=comparison.now, plots=plots
+        year=comparison.now.year,
+        at=comparison.at,
+        within=comparison.within,
+        now=comparison.now,
+        before=comparison.before,
+        plots=plots,
     )
     if explain:
         # by the same writer's list, once the text has filled it

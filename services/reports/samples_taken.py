@@ -32,11 +32,13 @@ _CELLS = Cells([Cut(name, (name,) if name != "all" else ()) for name in CUTS])
 def count_taken(record: Record, years: Iterable[YearCounts]) -> None:
     """Adds the samples of each year to its counts."""
     by_year = {f"{counts.year:04}": counts for counts in years}
+    last_days = {year: counts.span.last.isoformat() for year, counts in by_year.items()}
     keys: dict[Place, tuple[str, ...]] = {}
 
     def keep(sample: Any) -> tuple[str, tuple[str, ...], bool] | None:
-        year = day_text(sample.sampled_at)[:4]
-        if sample.status == "voided" or year not in by_year:
+        day = day_text(sample.sampled_at)
+        year = day[:4]
+        if sample.status == "voided" or year not in by_year or day > last_days[year]:
             return None
         place = place_of(sample)
         if place not in keys:

@@ -15,24 +15,23 @@ CUTS = ("all", "county", "stage", "category_1")
 _NONE = Verdicts()
 
 
-def span_of(year: int) -> Span:
-    """The days of a calendar year."""
-    return Span(date(year, 1, 1), date(year, 12, 31))
-
-
 @dataclass(slots=True)
 class YearCounts:
-    """The counts of one year: samples taken, and verdicts, by the cell's key. Cells without any are absent."""
+    """The counts of one year: samples taken, and verdicts, by the cell's key. Cells without any are absent.
+
+    until: the last day that counts; None: the whole year.
+    """
 
     year: int
     taken: dict[str, int] = field(default_factory=dict)
     verdicts: dict[str, Verdicts] = field(default_factory=dict)
     synthetic: bool = False
+    until: date | None = None
 
     @property
     def span(self) -> Span:
-        """The days of the year."""
-        return span_of(self.year)
+        """The days of the year that count."""
+        return Span(date(self.year, 1, 1), self.until or date(self.year, 12, 31))
 
 
 class CellFigures:
@@ -133,6 +132,15 @@ class Comparison:
 
     now: YearCounts
     before: YearCounts
+
+    @classmethod
+    def of(cls, year: int, today: date) -> Comparison:
+        """Nothing counted yet. Of a year that is not over, and of the one before, the days up to today's count."""
+        if today.year != year or (today.month, today.day) == (12, 31):
+            return cls(YearCounts(year), YearCounts(year - 1))
+        # the year before has no 29 February
+        before = today.replace(year=year - 1, day=28 if (today.month, today.day) == (2, 29) else today.day)
+        return cls(YearCounts(year, until=today), YearCounts(year - 1, until=before))
 
     def at(self, domain: str, plan: str, cut: str = "all", value: str = "all") -> CellFigures:
         """The figures of a cell."""

@@ -229,6 +229,41 @@ def test_samples_count_on_the_day_they_were_taken_and_voided_ones_do_not() -> No
     assert not now.synthetic
 
 
+def test_samples_after_the_last_day_that_counts_are_left_out() -> None:
+    comparison = Comparison.of(2021, date(2021, 3, 9))
+    what = {"domain": "food", "plan": "supervision", "source": "inspectors", "revision": 1, "status": "taken"}
+    place = {"region": "621002101", "stage": "catering", "category": ("糕点",), "product_name": "蛋糕"}
+    days = ("2021-03-09", "2021-03-10", "2020-03-09", "2020-03-10", "2020-12-31")
+    samples = [
+        Sample.model_validate({"sample_id": day, "sampled_at": f"{day}T23:59:00+08:00", **what, **place})
+        for day in days
+    ]
+    count_taken(Samples(*samples), (comparison.now, comparison.before))  # type: ignore[arg-type]
+    assert {*comparison.now.taken.values(), *comparison.before.taken.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    ("year", "today", "last", "last_before"),
+    [
+        (2021, date(2022, 1, 1), date(2021, 12, 31), date(2020, 12, 31)),
+        (2021, date(2021, 12, 31), date(2021, 12, 31), date(2020, 12, 31)),
+        (2021, date(2021, 3, 9), date(2021, 3, 9), date(2020, 3, 9)),
+        (2024, date(2024, 2, 29), date(2024, 2, 29), date(2023, 2, 28)),
+        (2024, date(2023, 5, 1), date(2024, 12, 31), date(2023, 12, 31)),
+    ],
+)
+def test_a_year_that_is_not_over_is_compared_with_the_same_days(
+    year: int, today: date, last: date, last_before: date
+) -> None:
+    comparison = Comparison.of(year, today)
+    assert (comparison.now.span.last, comparison.before.span.last) == (last, last_before)
+    told = {"zh": "尚未结束", "en": "is not over"}
+    for lang in LANGS:
+        text = render(comparison, lang).text
+        assert (told[lang] in text) == (last != date(year, 12, 31))
+        assert told[lang] not in text or (last.isoformat() in text and last_before.isoformat() in text)
+
+
 def test_names_of_codes() -> None:
     assert [region_name(code) for code in ("62", "6210", "621002", "999999", "US-IL/Chicago/60609")] == [
         *("甘肃省", "庆阳市", "西峰区", "999999", "60609"),
