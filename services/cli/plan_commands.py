@@ -22,7 +22,7 @@ from services.cli.http import ask_all
 from services.cli.tables import PlainTable
 from services.lab_results.cuts import CROSS
 from services.planning.allocation import BudgetTooSmall, Line, Place, allocate
-from services.planning.draw import Draw, Inspector, Target, digest, draw
+from services.planning.draw import INSPECTORS, Draw, Inspector, Target, digest, draw
 from services.planning.explain import explain
 from services.planning.prospects import prospects
 
@@ -147,3 +147,8 @@ def _show(lines: list[Line], visits: dict[Place, list[Draw]], period: str, lang:
     empty = sum(visit.target is None for line in lines for visit in visits[line.prospect.place])
     if empty:
         console.print(f"for {empty} of the visits there was no party to draw: --targets lists those of each county")
+    short = sum(len(visit.inspectors) < INSPECTORS for line in lines for visit in visits[line.prospect.place])
+    if short:
+        console.print(
+            f"for {short} of the visits there were not {INSPECTORS} inspectors to draw: --inspectors lists them"
+        )

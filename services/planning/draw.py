@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from services.planning.allocation import Place
 
@@ -34,8 +34,11 @@ class Inspector(NamedTuple):
     county: str
 
 
+_Listed = TypeVar("_Listed", Target, Inspector)
+
+
 class Draw(NamedTuple):
-    """One visit of a line: the party, and who goes. Empty where there is nobody to draw from."""
+    """One visit of a line: the party, and who goes. Empty, or one alone, where there is nobody else to draw from."""
 
     number: int
     target: Target | None
@@ -51,17 +54,22 @@ def draw(
     seed: str, place: Place, samples: int, targets: Iterable[Target], inspectors: Sequence[Inspector]
 ) -> list[Draw]:
     """As many visits as the line has samples. Parties of the place's county and stage come once each before any of them
-    comes again; two inspectors of the county, or of none, go to each visit."""
+    comes again; two inspectors of the county, or of none, go to each visit. Who is listed twice has one ticket."""
     line = "/".join(place)
-    fitting = [target for target in targets if (target.county, target.stage) == (place.county, place.stage)]
+    fitting = _once(target for target in targets if (target.county, target.stage) == (place.county, place.stage))
     ordered = sorted(fitting, key=lambda target: ticket(seed, f"target {line}", target.identity))
-    eligible = [inspector for inspector in inspectors if inspector.county in ("", place.county)]
+    eligible = _once(inspector for inspector in inspectors if inspector.county in ("", place.county))
     visits = []
     for number in range(1, samples + 1):
         target = ordered[(number - 1) % len(ordered)] if ordered else None
         going = sorted(eligible, key=lambda one: ticket(seed, f"inspector {line} {number}", one.identity))
         visits.append(Draw(number, target, tuple(going[:INSPECTORS])))
     return visits
+
+
+def _once(listed: Iterable[_Listed]) -> list[_Listed]:
+    """Each identity once: of the lines that name it the last in their own order, so that the list's does not matter."""
+    return list({one.identity: one for one in sorted(listed)}.values())
 
 
 def digest(rows: Iterable[Sequence[str]]) -> str:

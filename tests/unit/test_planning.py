@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.alerts.hotspots.expected import Tally
+from services.cli.plan_commands import _show
 from services.planning.allocation import BudgetTooSmall, Line, Place, Prospect, allocate
 from services.planning.draw import Inspector, Target, digest, draw
 from services.planning.explain import explain
@@ -118,6 +119,21 @@ def test_the_draw_is_fair() -> None:
 def test_nobody_to_draw_is_said() -> None:
     (visit,) = draw("seed", PLACE, 1, OTHERS, [ELSEWHERE])
     assert visit.target is None and visit.inspectors == ()
+
+
+def test_who_is_listed_twice_is_drawn_once() -> None:
+    twice = [*INSPECTORS, *(Inspector(one.identity, one.name, "" if one.county else "621002") for one in INSPECTORS)]
+    visits = draw("seed", PLACE, 40, [*TARGETS, *TARGETS], twice)
+    assert all(len({inspector.identity for inspector in visit.inspectors}) == 2 for visit in visits)
+    assert set(Counter(visit.target for visit in visits).values()) == {1, 2}
+    assert visits == draw("seed", PLACE, 40, TARGETS[::-1], twice[::-1])
+
+
+def test_an_inspector_alone_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [Line(Prospect(PLACE, 1.0, 9.0, 0, 0), 3, 3, 0, 0)]
+    for inspectors, told in ((INSPECTORS, False), ([INSPECTORS[0], INSPECTORS[0]], True), ([], True)):
+        _show(lines, {PLACE: draw("seed", PLACE, 3, TARGETS, inspectors)}, "2027Q1", "en")
+        assert ("for 3 of the visits there were not 2 inspectors" in capsys.readouterr().out) == told
 
 
 def test_a_list_has_one_digest_whatever_its_order() -> None:
