@@ -74,8 +74,8 @@ def plan(
     # up to the quarter, or to today where that comes first
     last = min(first_day(period) - timedelta(days=1), date.today())  # noqa: DTZ011  only a day's difference
     counts = dict(_counts(directory, domain, of_plan, last))
-    if not counts:
-        raise click.ClickException(f"nothing of {domain} {of_plan} was counted from {last - _YEAR} to {last}")
+    if not any(tally.units for tally in counts.values()):
+        raise click.ClickException(f"nothing of {domain} {of_plan} passed or failed from {last - _YEAR} to {last}")
     random = np.random.default_rng(int.from_bytes(sha256(seed.encode()).digest()[:8]))
     try:
         lines = allocate(prospects(counts), budget, random, floor)

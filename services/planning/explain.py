@@ -10,11 +10,13 @@ def explain(line: Line) -> tuple[str, str]:
     """In Chinese and in English."""
     prospect = line.prospect
     low, high = beta_interval(prospect.a, prospect.b)
-    known_zh = f"近一年 {prospect.units} 批、不合格 {prospect.failed} 批" if prospect.units else "近一年未抽检"
+    known_zh = (
+        f"近一年 {prospect.units} 批、不合格 {prospect.failed} 批" if prospect.units else "近一年无合格或不合格结论"
+    )
     known_en = (
         f"{prospect.failed} of {prospect.units} failed in the last year"
         if prospect.units
-        else "not sampled in the last year"
+        else "nothing passed or failed in the last year"
     )
     zh = f"{known_zh};估计不合格率 {prospect.mean:.1%}(95% 区间 {low:.1%} 至 {high:.1%})。"
     en = f"{known_en}; failure rate estimated at {prospect.mean:.1%} (95 % interval {low:.1%} to {high:.1%})."

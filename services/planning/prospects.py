@@ -6,16 +6,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from services.alerts.hotspots.expected import Tally, fit, fit_strength
+from services.alerts.hotspots.expected import Model, Tally, fit, fit_strength
 from services.planning.allocation import Place, Prospect
 
 
 def prospects(counts: Mapping[Place, Tally]) -> list[Prospect]:
     """A prospect for each cell that was sampled, and for each other combination of a county with a stage and category
-    that were sampled together somewhere: what was never looked at is where least is known.
+    that were sampled together somewhere: what was never looked at is where least is known. A cell whose samples all
+    were inconclusive has no units, and is one of these. None where no cell has units.
 
     A cell's prior is centred on its stratum (stage, category), shrunk in its turn; its strength is the one that makes
-    the counts of all cells likeliest.
+    the counts of all cells likeliest. A stratum without units takes what is above it.
     """
     strata: dict[tuple[str, ...], Tally] = {}
     for place, tally in counts.items():
@@ -23,15 +24,17 @@ def prospects(counts: Mapping[Place, Tally]) -> list[Prospect]:
         strata[_path(place)] = Tally(held.units + tally.units, held.failed + tally.failed)
     model = fit(strata, "plan")
     seen = [place for place, tally in counts.items() if tally.units]
-    means = {path: model.nodes[path].probability for path in strata if path in model.nodes}
+    if not seen:
+        return []
+    means = {path: _probability(model, path) for path in strata}
     strength = fit_strength(
         np.array([counts[place].failed for place in seen]),
         np.array([counts[place].units for place in seen]),
         np.array([means[_path(place)] for place in seen]),
     )
-    kinds = sorted({(place.stage, place.category) for place in seen})
+    kinds = sorted({(place.stage, place.category) for place in counts})
     found = []
-    for county in sorted({place.county for place in seen}):
+    for county in sorted({place.county for place in counts}):
         for stage, category in kinds:
             place = Place(county, stage, category)
             units, failed = counts.get(place, Tally(0, 0))
@@ -39,6 +42,11 @@ def prospects(counts: Mapping[Place, Tally]) -> list[Prospect]:
             a, b = failed + strength * mean, units - failed + strength * (1 - mean)
             found.append(Prospect(place, a, b, units, failed))
     return found
+
+
+def _probability(model: Model, path: tuple[str, ...]) -> float:
+    """That of the deepest node of the path that has history."""
+    return next(node.probability for depth in range(len(path), 0, -1) if (node := model.nodes.get(path[:depth])))
 
 
 def _path(place: Place) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from services.planning.prospects import prospects
 
 names = st.sampled_from
 places = st.builds(Place, names(("A", "B", "C")), names(("catering", "circulation")), names(("meat", "tea", "dairy")))
-tallies = st.integers(1, 300).flatmap(lambda n: st.builds(Tally, st.just(n), st.integers(0, n)))
+tallies = st.integers(0, 300).flatmap(lambda n: st.builds(Tally, st.just(n), st.integers(0, n)))
 
 
 def random() -> np.random.Generator:
@@ -31,6 +31,9 @@ def random() -> np.random.Generator:
 @given(st.dictionaries(places, tallies, min_size=1), st.integers(20, 200), st.integers(0, 3))
 def test_the_budget_is_spent_and_everything_is_covered(counts: dict[Place, Tally], budget: int, floor: int) -> None:
     found = prospects(counts)
+    if not any(tally.units for tally in counts.values()):
+        assert found == []
+        return
     lines = allocate(found, budget, random(), floor)
     assert sum(line.samples for line in lines) == budget
     assert all(line.samples == line.floor + line.information + line.risk for line in lines)
@@ -81,6 +84,16 @@ def test_combinations_that_were_never_sampled_are_prospects_too() -> None:
     found = prospects({Place("A", "s", "x"): Tally(50, 1), Place("B", "s", "y"): Tally(50, 9)})
     units = {prospect.place: prospect.units for prospect in found}
     assert units[Place("A", "s", "y")] == 0 and len(units) == 4
+
+
+def test_a_county_whose_samples_all_were_inconclusive_stays_covered() -> None:
+    counts = {Place("A", "s", "x"): Tally(50, 5), Place("B", "s", "x"): Tally(0, 0), Place("A", "t", "z"): Tally(0, 0)}
+    found = prospects(counts)
+    assert {prospect.place.county for prospect in found} == {"A", "B"} and len(found) == 4
+    assert all(0 < prospect.mean < 0.5 for prospect in found)
+    lines = allocate(found, 4, random())
+    assert {line.prospect.place.county for line in lines if line.floor} == {"A", "B"}
+    assert {line.prospect.place.category for line in lines if line.floor} == {"x", "z"}
 
 
 PLACE = Place("621002", "catering", "meat")
