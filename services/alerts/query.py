@@ -16,7 +16,7 @@ from services.alerts.domain import owner_of
 from services.alerts.index import EXACT, AlertIndex, Found, Question, alerts_of
 from services.alerts.life import OVER
 from services.alerts.store import alert_message, alerts_key, history_of
-from services.runtime.parameters import BadParameter
+from services.runtime.parameters import BadParameter, limit_of
 from services.runtime.settings import PARTITIONS
 
 _CHOICES: Final = {
@@ -89,15 +89,7 @@ def _parse(parameters: Mapping[str, str]) -> Question:
             raise BadParameter("open", f"is {wanted!r}, neither true nor false")
         states = _OPEN if wanted == "true" else OVER
         exact["state"] = tuple(state for state in exact.get("state", states) if state in states)
-    return Question(
-        exact, parameters.get("area", ""), _since(parameters), _after(parameters), _limit(parameters.get("limit"))
-    )
-
-
-def _limit(text: str | None) -> int | None:
-    if text is not None and not (text.isdecimal() and len(text) < 10):
-        raise BadParameter("limit", f"is {text!r}, not a number")
-    return None if text is None else int(text)
+    return Question(exact, parameters.get("area", ""), _since(parameters), _after(parameters), limit_of(parameters))
 
 
 def _since(parameters: Mapping[str, str]) -> int:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from schemas.deadlines import Liable
 from schemas.values import Domain, Plan
 from services.deadlines.clocks import Clock
-from services.runtime.parameters import BadParameter
+from services.runtime.parameters import BadParameter, limit_of
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
 from services.sampling.store import load_lives, open_key
@@ -91,10 +91,9 @@ def _parse(parameters: Mapping[str, str], watcher: Watcher) -> tuple[dict[str, s
             raise BadParameter(name, f"is {value!r}, which the table does not have")
         if name not in (*_CHOICES, "rule", "region", "sample_id", "limit"):
             raise BadParameter(shown, "is not a parameter of deadlines")
-    limit = given.pop("limit", None)
-    if limit is not None and not (limit.isascii() and limit.isdecimal()):
-        raise BadParameter("limit", f"is {limit!r}, not a number")
+    limit = limit_of(given)
+    given.pop("limit", None)
     if "sample_id" in given and len(given) > 1:
         raise BadParameter("sample_id", "is asked for alone")
     region = given.pop("region", "")
-    return given, region, int(limit) if limit is not None else None
+    return given, region, limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from services.alerts.hotspots.query import _check
 from services.lab_results.api.arrivals import span_to_come
 from services.lab_results.api.conditional import etag_of, matches
 from services.lab_results.api.cursors import cursor_of, key_of
@@ -22,7 +24,8 @@ from services.lab_results.completeness import LONGEST, share_of_span_to_come
 from services.lab_results.counts import Counts
 from services.lab_results.rates import RunningSums, Span
 from services.runtime.calendar import day_from_number
-from services.runtime.parameters import BadParameter
+from services.runtime.parameters import BadParameter, limit_of
+from services.sampling.deadlines_query import _parse
 
 TODAY = date(2026, 3, 1)
 PLACE = {"domain": "food", "plan": "supervision"}
@@ -77,7 +80,11 @@ def test_cursors_hold_what_they_were_made_of(key: list[Any]) -> None:
     assert key_of(cursor_of(key), *map(type, key)) == tuple(key)
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "W10", cursor_of((1, "a")), "Ünder", "bnVsbA"])
+_DEEP = urlsafe_b64encode(b"[" * 4000).decode()
+_LONG = urlsafe_b64encode(b"[" + b"1" * 5000 + b',1,"a"]').decode()
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "W10", cursor_of((1, "a")), "Ünder", "bnVsbA", _DEEP, _LONG])
 def test_a_cursor_of_another_page_is_refused(cursor: str) -> None:
     with pytest.raises(BadParameter, match="cursor"):
         key_of(cursor, int, int, str)
@@ -166,3 +173,17 @@ def test_the_document_is_valid_openapi_and_names_every_parameter() -> None:
         assert all(one["description"] for one in parameters)
     required = [one["name"] for one in described["paths"]["/rates/ranking"]["get"]["parameters"] if one["required"]]
     assert required == ["domain", "plan"]
+
+
+@pytest.mark.parametrize("text", ["", "-1", "x", "1.5", "²", "1" * 10, "9" * 5000])
+def test_a_limit_that_is_none_is_refused_shortly(text: str) -> None:
+    with pytest.raises(BadParameter, match=r"^limit is ") as refused:
+        limit_of({"limit": text})
+    assert len(str(refused.value)) < 100
+    for ask in (lambda: _parse({"limit": text}, None), lambda: _check({"limit": text})):  # type: ignore[arg-type]
+        with pytest.raises(BadParameter, match="limit"):
+            ask()
+
+
+def test_a_limit() -> None:
+    assert [limit_of({"limit": "20"}), limit_of({}), limit_of({}, 50)] == [20, None, 50]

@@ -16,7 +16,7 @@ from services.alerts.hotspots.levels import Level, confirmation_threshold, evide
 from services.alerts.hotspots.standing import Standing
 from services.lab_results.cuts import Cell as CellKey
 from services.runtime.calendar import day_from_number
-from services.runtime.parameters import BadParameter
+from services.runtime.parameters import BadParameter, limit_of
 
 _LEVELS = (*get_args(Level), "none")
 _CHOICES: dict[str, tuple[str, ...]] = {"domain": get_args(Domain), "plan": get_args(Plan), "level": _LEVELS}
@@ -93,13 +93,10 @@ def _row(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _check(parameters: Mapping[str, str]) -> int:
+def _check(parameters: Mapping[str, str]) -> int | None:
     for name, value in parameters.items():
         if name in _CHOICES and value not in _CHOICES[name]:
             raise BadParameter(name, f"is {value!r}, not one of {', '.join(_CHOICES[name])}")
         if name not in (*_CHOICES, "cut", "quarter", "limit"):
             raise BadParameter(name, "is not a parameter of hotspots")
-    limit = parameters.get("limit", str(_LIMIT))
-    if not limit.isdecimal():
-        raise BadParameter("limit", f"is {limit!r}, not a number")
-    return int(limit)
+    return limit_of(parameters, _LIMIT)
