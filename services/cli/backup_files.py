@@ -11,7 +11,9 @@ import msgspec
 import zstandard
 
 MANIFEST = "manifest.json"
-_FORMAT = 1
+_FORMAT = 2
+#: Formats that this version reads. 1 had headers' names as text.
+_READ = (1, 2)
 _BLOCK = 1 << 20
 
 
@@ -20,14 +22,17 @@ class BackupError(Exception):
 
 
 class Entry(NamedTuple):
-    """One record. timestamp: milliseconds since the epoch, as the broker has it."""
+    """One record. timestamp: milliseconds since the epoch, as the broker has it.
+
+    headers: names are bytes, in files of format 1 text (msgspec knows no union of both).
+    """
 
     partition: int
     offset: int
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+    headers: tuple[tuple[Any, bytes | None], ...]
 
 
 class Extent(msgspec.Struct, frozen=True):
@@ -89,8 +94,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise BackupError(f"{folder} is no backup, or one that was not finished: it has no {MANIFEST}") from None
     except msgspec.MsgspecError as error:
         raise BackupError(f"{folder / MANIFEST} cannot be read: {error}") from None
-    if manifest.format != _FORMAT:
-        raise BackupError(f"{folder} has format {manifest.format}; this version reads {_FORMAT}")
+    if manifest.format not in _READ:
+        raise BackupError(f"{folder} has format {manifest.format}; this version reads up to {_FORMAT}")
     return manifest
 
 

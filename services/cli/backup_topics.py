@@ -33,6 +33,7 @@ from services.cli.backup_files import (
     write_manifest,
 )
 from services.runtime.kafka_security import client_options
+from services.runtime.plain_records import NULL, sendable_headers
 from services.runtime.topic_reading import offsets_since, reading_consumer, records_to_end
 
 Say = Callable[[str], None]
@@ -40,6 +41,7 @@ _CLIENT = "samplewatch-cli"
 _STAMP = "message.timestamp.type"
 #: Records on their way to the broker at one time.
 _IN_FLIGHT = 10_000
+_ANY_SIZE = 2**31 - 1
 #: A broker says that it has a setting a little before it goes by it.
 _SETTLE_S = 1.0
 _SETTING_S = 30.0
@@ -80,7 +82,7 @@ def _before(consumer: KafkaConsumer, topic: str, cut: int, extents: dict[int, Ex
     for record in records_to_end(consumer, starts, before=cut):
         held = extents[record.partition]
         extents[record.partition] = Extent(held.start, record.offset + 1, held.records + 1)
-        headers = tuple(record.headers)
+        headers = tuple((name.encode(), content) for name, content in record.headers)
         yield Entry(record.partition, record.offset, record.timestamp, record.key, record.value, headers)
 
 
@@ -150,9 +152,9 @@ def _write(producer: KafkaProducer, topic: str, entries: Iterator[Entry]) -> Non
     for entry in entries:
         future = producer.send(
             topic,
-            entry.value,
+            NULL if entry.value is None else entry.value,
             entry.key,
-            list(entry.headers),
+            sendable_headers(entry.headers),
             partition=entry.partition,
             timestamp_ms=entry.timestamp,
         )
@@ -171,7 +173,7 @@ def _settle(producer: KafkaProducer, topic: str, sent: list[tuple[Entry, Any]]) 
 
 
 def _producer(bootstrap: str) -> KafkaProducer:
-    return KafkaProducer(
+    producer = KafkaProducer(
         bootstrap_servers=bootstrap,
         client_id=_CLIENT,
         acks="all",
@@ -182,3 +184,6 @@ def _producer(bootstrap: str) -> KafkaProducer:
         allow_auto_create_topics=False,
         **client_options(),
     )
+    # that bounds requests; a record of any size may have come in, compressed
+    producer.config["max_request_size"] = _ANY_SIZE
+    return producer

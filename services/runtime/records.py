@@ -16,12 +16,12 @@ from aiokafka.record.default_records import DefaultRecordBase, _DefaultRecordBat
 from aiokafka.record.memory_records import MemoryRecords
 
 
-class _AnyText(bytearray):
+class AnyText(bytearray):
     """A buffer whose parts decode whatever they hold."""
 
     def __getitem__(self, place: Any) -> Any:
         part = super().__getitem__(place)
-        return _AnyText(part) if isinstance(part, bytearray) else part
+        return type(self)(part) if isinstance(part, bytearray) else part
 
     def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
         return super().decode(encoding, errors)
@@ -46,7 +46,7 @@ class _Batch:
         except UnicodeDecodeError:
             batch = _DefaultRecordBatchPy(self._raw)
             batch._maybe_uncompress()
-            batch._buffer = _AnyText(batch._buffer)
+            batch._buffer = AnyText(batch._buffer)
             return iter(batch)
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
+from services.runtime import plain_records
 from services.runtime.kafka_security import client_options
+
+plain_records.install()
 
 _POLL_MS = 500
 

@@ -32,7 +32,7 @@ _entries = st.builds(
     timestamp=st.integers(0, 2**45),
     key=_bytes,
     value=_bytes,
-    headers=st.lists(st.tuples(st.text(max_size=20), _bytes), max_size=4).map(tuple),
+    headers=st.lists(st.tuples(st.binary(max_size=20) | st.text(max_size=20), _bytes), max_size=4).map(tuple),
 )
 
 
@@ -59,6 +59,11 @@ def test_a_manifest_comes_back(made: Manifest, tmp_path: Path) -> None:
     assert read_manifest(tmp_path) == made
     check_files(tmp_path, made)
     assert (made.records, made.shifted) == (2, [])
+
+
+def test_a_backup_of_an_older_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text('{"cut": "x", "topics": {}, "format": 1}')
+    assert read_manifest(tmp_path) == Manifest("x", {}, 1)
 
 
 @pytest.mark.parametrize("extent", [Extent(5, 7, 2), Extent(0, 7, 6)], ids=["head gone", "gap"])
