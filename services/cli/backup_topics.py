@@ -34,7 +34,14 @@ from services.cli.backup_files import (
 )
 from services.runtime.kafka_security import client_options
 from services.runtime.plain_records import NULL, sendable_headers
-from services.runtime.topic_reading import offsets_since, reading_consumer, records_to_end
+from services.runtime.topic_reading import (
+    NoSuchTopic,
+    held_back,
+    offsets_since,
+    partitions_of,
+    reading_consumer,
+    records_to_end,
+)
 
 Say = Callable[[str], None]
 _CLIENT = "samplewatch-cli"
@@ -54,11 +61,17 @@ def take(bootstrap: str, folder: Path, cut: datetime, say: Say = lambda text: No
     if any(folder.iterdir()):
         raise BackupError(f"{folder} is not empty")
     files = {}
-    with closing(reading_consumer(bootstrap, _CLIENT)) as consumer:
+    moment = round(cut.timestamp() * 1000)
+    with (
+        closing(reading_consumer(bootstrap, _CLIENT)) as consumer,
+        closing(reading_consumer(bootstrap, _CLIENT, "read_uncommitted")) as uncommitted,
+    ):
         for topic in TOPICS:
+            places = _places(consumer, topic.name)
+            _check_settled(consumer, uncommitted, places, moment)
             extents: dict[int, Extent] = {}
             name = f"{topic.name}.zst"
-            digest = write_entries(folder / name, _before(consumer, topic.name, round(cut.timestamp() * 1000), extents))
+            digest = write_entries(folder / name, _before(consumer, places, moment, extents))
             file = files[topic.name] = TopicFile(name, digest, dict(sorted(extents.items())))
             if file.records:
                 say(f"{topic.name}: {file.records:,} records")
@@ -72,11 +85,26 @@ def as_brokers_tell_time(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _before(consumer: KafkaConsumer, topic: str, cut: int, extents: dict[int, Extent]) -> Iterator[Entry]:
+def _places(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
+    try:
+        return partitions_of(consumer, topic)
+    except NoSuchTopic as error:
+        raise BackupError(str(error)) from error
+
+
+def _check_settled(consumer: KafkaConsumer, uncommitted: KafkaConsumer, places: list[TopicPartition], cut: int) -> None:
+    """What lies behind an open transaction is not read, and would be left out in silence."""
+    for place in held_back(consumer, uncommitted, places, cut):
+        raise BackupError(
+            f"{place.topic}, partition {place.partition}: a producer's transaction from before the cut is still open, "
+            "and nothing behind its beginning can be read; wait until it has ended, and try again"
+        )
+
+
+def _before(
+    consumer: KafkaConsumer, places: list[TopicPartition], cut: int, extents: dict[int, Extent]
+) -> Iterator[Entry]:
     """The records of a topic before the cut, those of a partition in their order; fills in the extents."""
-    places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-    if not places:
-        raise BackupError(f"there is no topic {topic}")
     starts = offsets_since(consumer, places)
     extents.update((place.partition, Extent(start, start, 0)) for place, start in starts.items())
     for record in records_to_end(consumer, starts, before=cut):

@@ -24,7 +24,7 @@ class NoSuchTopic(OSError):
     """The broker does not have the topic, or does not show it to this user."""
 
 
-def reading_consumer(bootstrap: str, client_id: str) -> KafkaConsumer:
+def reading_consumer(bootstrap: str, client_id: str, isolation: str = "read_committed") -> KafkaConsumer:
     """A consumer without a group, which commits nothing. The client id is what the broker's logs and quotas know."""
     return KafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -33,7 +33,7 @@ def reading_consumer(bootstrap: str, client_id: str) -> KafkaConsumer:
         allow_auto_create_topics=False,
         # where records are deleted ahead of the reader, it goes on with those that are left
         auto_offset_reset="earliest",
-        isolation_level="read_committed",
+        isolation_level=isolation,
         # a fetch from a partition's end would hold up those from the next ones for so long
         fetch_max_wait_ms=50,
         **client_options(),
@@ -57,6 +57,20 @@ def offsets_since(
     ends = consumer.end_offsets(places)
     found = consumer.offsets_for_times(dict.fromkeys(places, int(since.timestamp() * 1000)))
     return {place: at.offset if at else ends[place] for place, at in found.items()}
+
+
+def held_back(
+    consumer: KafkaConsumer, uncommitted: KafkaConsumer, places: Collection[TopicPartition], before: int
+) -> list[TopicPartition]:
+    """The partitions of which not all that arrived before a moment can be read: a transaction is open before it.
+
+    uncommitted: a consumer that is read_uncommitted. before: milliseconds since the epoch.
+    """
+    ends = uncommitted.end_offsets(places)
+    later = uncommitted.offsets_for_times(dict.fromkeys(places, before))
+    # asked last: where no transaction is open, it is no less than the others were
+    readable = consumer.end_offsets(places)
+    return [place for place in places if readable[place] < (at.offset if (at := later[place]) else ends[place])]
 
 
 def records_to_end(

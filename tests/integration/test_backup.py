@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -13,9 +16,10 @@ from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
 from schemas.topics import SAMPLING_EVENTS, TOPICS
+from services.cli.backup_files import read_entries
 from services.runtime import plain_records
 from tests.hostile import REFUSED, TAKEN, send
-from tests.system import System, unique
+from tests.system import WAIT_S, Raw, System, unique
 
 Row = tuple[Any, ...]
 #: The kinds of tests/hostile.py that are odd as records, and not only in what they say.
@@ -92,3 +96,29 @@ def test_every_record_comes_back_as_it_was(module_system: System, restored: Syst
         assert not {row for row in expected if row[2] < cut} - after[topic], topic
     names = {name for row in after[SAMPLING_EVENTS.name] for name, _ in row[-1]}
     assert b"\xff\xfe" in names and any(row[3] is row[4] is None for row in after[SAMPLING_EVENTS.name])
+
+
+def test_what_an_open_transaction_holds_back_is_not_left_out(module_system: System, tmp_path: Path) -> None:
+    system, topic, key = module_system, SAMPLING_EVENTS.name, unique().encode()
+
+    def create(name: str, margin: str = "0") -> CompletedProcess[str]:
+        return system.cli("backup", "create", str(tmp_path / name), "--margin", margin, "--json", check=False)
+
+    with closing(KafkaProducer(bootstrap_servers=system.bootstrap, transactional_id=unique("tx"))) as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topic, b"open", key, partition=5).get(WAIT_S)
+        system.produce([Raw(topic, key, b"behind it", partition=5)])
+        refused = create("refused")
+        assert refused.returncode == 1
+        assert f"{topic}, partition 5: a producer's transaction" in refused.stderr and "try again" in refused.stderr
+        # of a transaction that began after the cut nothing belongs to the backup
+        earlier = create("earlier", "3600")
+        assert earlier.returncode == 0, earlier.stderr
+        producer.commit_transaction()
+    # the broker marks the end of a transaction a little later than it says so
+    tries = (create(f"try-{number}") for number in itertools.count())
+    system.eventually(lambda: next(tries).returncode == 0, "a backup is made")
+    made = max(tmp_path.glob("try-*/manifest.json"), key=lambda path: path.stat().st_mtime).parent
+    values = [entry.value for entry in read_entries(made / f"{topic}.zst") if entry.key == key]
+    assert values == [b"open", b"behind it"]
