@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError
 
-from schemas.topics import COMPRESSION, MAX_MESSAGE_BYTES, TOPICS
+from schemas.topics import TOPICS
 from services.cli.backup_files import (
     BackupError,
     Entry,
@@ -33,7 +33,6 @@ from services.cli.backup_files import (
     write_manifest,
 )
 from services.runtime.kafka_security import client_options
-from services.runtime.plain_records import NULL, sendable_headers
 from services.runtime.topic_reading import (
     NoSuchTopic,
     held_back,
@@ -42,13 +41,13 @@ from services.runtime.topic_reading import (
     reading_consumer,
     records_to_end,
 )
+from services.runtime.topic_writing import NotWritten, Writer
 
 Say = Callable[[str], None]
 _CLIENT = "samplewatch-cli"
 _STAMP = "message.timestamp.type"
 #: Records on their way to the broker at one time.
 _IN_FLIGHT = 10_000
-_ANY_SIZE = 2**31 - 1
 #: A broker says that it has a setting a little before it goes by it.
 _SETTLE_S = 1.0
 _SETTING_S = 30.0
@@ -130,16 +129,14 @@ def put_back(bootstrap: str, folder: Path, say: Say = lambda text: None) -> Mani
         _check_idle(admin)
         stamped = [topic for topic in TOPICS if topic.config.get(_STAMP) == "LogAppendTime"]
         names = [topic.name for topic in stamped if topic.name in manifest.topics]
-        # else the broker would put its own time on every record
-        _set_stamp(admin, names, "CreateTime")
-        try:
-            with closing(_producer(bootstrap)) as producer:
-                for name, topic in manifest.topics.items():
-                    if topic.records:
-                        _write(producer, name, read_entries(folder / topic.file))
-                        say(f"{name}: {topic.records:,} records")
-        finally:
-            _set_stamp(admin, names, "LogAppendTime")
+        with _producers_time(admin, names), Writer(bootstrap, _CLIENT) as writer:
+            for name, topic in manifest.topics.items():
+                if topic.records:
+                    try:
+                        _write(writer, name, read_entries(folder / topic.file))
+                    except NotWritten as error:
+                        raise BackupError(f"{error}; {name} is there in part, so restore into a new Kafka") from error
+                    say(f"{name}: {topic.records:,} records")
     return manifest
 
 
@@ -160,6 +157,20 @@ def _check_idle(admin: KafkaAdminClient) -> None:
             raise BackupError(f"services of {name} are at work; stop them first")
 
 
+@contextmanager
+def _producers_time(admin: KafkaAdminClient, topics: list[str]) -> Iterator[None]:
+    """Meanwhile the broker does not put its own time on every record."""
+    _set_stamp(admin, topics, "CreateTime")
+    try:
+        yield
+    except BaseException:
+        # what went wrong first is what has to be told, and these topics are not for use
+        with suppress(KafkaError, BackupError):
+            _set_stamp(admin, topics, "LogAppendTime")
+        raise
+    _set_stamp(admin, topics, "LogAppendTime")
+
+
 def _set_stamp(admin: KafkaAdminClient, topics: list[str], value: str) -> None:
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs={_STAMP: value}) for name in topics]
     admin.alter_configs(resources)
@@ -175,43 +186,17 @@ def _set_stamp(admin: KafkaAdminClient, topics: list[str], value: str) -> None:
     time.sleep(_SETTLE_S)
 
 
-def _write(producer: KafkaProducer, topic: str, entries: Iterator[Entry]) -> None:
-    sent: list[tuple[Entry, Any]] = []
+def _write(writer: Writer, topic: str, entries: Iterator[Entry]) -> None:
+    times: list[int] = []
     for entry in entries:
-        future = producer.send(
-            topic,
-            NULL if entry.value is None else entry.value,
-            entry.key,
-            sendable_headers(entry.headers),
-            partition=entry.partition,
-            timestamp_ms=entry.timestamp,
-        )
-        sent.append((entry, future))
-        if len(sent) == _IN_FLIGHT:
-            _settle(producer, topic, sent)
-    _settle(producer, topic, sent)
+        writer.send(topic, entry.key, entry.value, entry.headers, entry.partition, entry.timestamp)
+        times.append(entry.timestamp)
+        if len(times) == _IN_FLIGHT:
+            _settle(writer, topic, times)
+    _settle(writer, topic, times)
 
 
-def _settle(producer: KafkaProducer, topic: str, sent: list[tuple[Entry, Any]]) -> None:
-    producer.flush()
-    for entry, future in sent:
-        if future.get(timeout=60).timestamp != entry.timestamp:
-            raise BackupError(f"the broker put another time on a record of {topic}; restore into a new Kafka")
-    sent.clear()
-
-
-def _producer(bootstrap: str) -> KafkaProducer:
-    producer = KafkaProducer(
-        bootstrap_servers=bootstrap,
-        client_id=_CLIENT,
-        acks="all",
-        linger_ms=20,
-        batch_size=512 * 1024,
-        compression_type=COMPRESSION,
-        max_request_size=MAX_MESSAGE_BYTES + 1024 * 1024,
-        allow_auto_create_topics=False,
-        **client_options(),
-    )
-    # that bounds requests; a record of any size may have come in, compressed
-    producer.config["max_request_size"] = _ANY_SIZE
-    return producer
+def _settle(writer: Writer, topic: str, times: list[int]) -> None:
+    if [placed.timestamp for placed in writer.settle()] != times:
+        raise BackupError(f"the broker put another time on a record of {topic}; restore into a new Kafka")
+    times.clear()

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 import msgspec
-from kafka import KafkaProducer
 from rich.console import Console
 
 from schemas.cloudevents import binary_headers
@@ -23,7 +22,7 @@ from services.alerts.integrity.records import ReportRecord
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.tables import PlainTable
 from services.runtime.calendar import SHANGHAI
-from services.runtime.kafka_security import client_options
+from services.runtime.topic_writing import Writer
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -83,21 +82,18 @@ def _publish(bootstrap: str, found: list[Suspicion], reports: list[ReportRecord]
         if report.region:
             areas[report.lab] = common_area(areas.get(report.lab, ""), report.region)
     simulated = {report.lab for report in reports if report.simulated}
-    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, **client_options())
-    try:
+    with Writer(bootstrap, "samplewatch-cli") as writer:
         for one in found:
             if one.lab in areas:
                 finding = finding_of(one, areas[one.lab], first, last, one.lab in simulated)
                 event_id = f"{finding.subject}:{finding.epoch}:{finding.revision}"
-                producer.send(
+                writer.send(
                     FINDINGS.name,
-                    key=finding.subject.encode(),
-                    value=msgspec.json.encode(finding),
-                    headers=list(binary_headers(type="Finding", source=SOURCE, event_id=event_id)),
+                    finding.subject.encode(),
+                    msgspec.json.encode(finding),
+                    binary_headers(type="Finding", source=SOURCE, event_id=event_id),
                 )
-        producer.flush()
-    finally:
-        producer.close()
+        writer.settle()
 
 
 @integrity.command(name="evaluate")

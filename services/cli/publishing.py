@@ -18,6 +18,7 @@ from schemas.receipts import Receipt
 from schemas.topics import COMPRESSION, MAX_MESSAGE_BYTES, RECEIPTS
 from services.cli.outgoing import Answer, Answers, Outgoing
 from services.runtime.kafka_security import client_options
+from services.runtime.topic_writing import LOST_S
 
 #: Events on their way to the broker at one time; the producer itself knows no bound.
 _IN_FLIGHT = 20_000
@@ -25,9 +26,6 @@ _IN_FLIGHT = 20_000
 _STRIDE = 2_000
 #: A broker that restarts is away for some seconds, whatever the user's patience.
 _SHORTEST_DELIVERY = 5.0
-#: kafka-python gives an event up after the time for its delivery, but not always: where a broker had stopped and come
-#: back, it was seen to wait for ever. An event that it does not answer for so much longer is unsent.
-_LOST_S = 10.0
 
 Progress = Callable[[int, int], None]
 #: Topic, partition and offset.
@@ -63,7 +61,7 @@ class Publisher:
         self._early: dict[Place, Receipt] = {}
         delivery_s = max(timeout, _SHORTEST_DELIVERY)
         #: For how long the producer is waited for; not at all once it has lost an event.
-        self._patience_s = delivery_s + _LOST_S
+        self._patience_s = delivery_s + LOST_S
         try:
             self._consumer = _receipts_from_now(bootstrap)
             self._producer = _producer(bootstrap, delivery_s)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
@@ -15,9 +18,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
+from deploy.embedded.state import read_state
 from schemas.topics import SAMPLING_EVENTS, TOPICS
 from services.cli.backup_files import read_entries
-from services.runtime import plain_records
+from services.runtime import plain_records, topic_writing
+from services.runtime.topic_writing import NotWritten, Writer
 from tests.hostile import REFUSED, TAKEN, send
 from tests.system import WAIT_S, Raw, System, unique
 
@@ -122,3 +127,21 @@ def test_what_an_open_transaction_holds_back_is_not_left_out(module_system: Syst
     made = max(tmp_path.glob("try-*/manifest.json"), key=lambda path: path.stat().st_mtime).parent
     values = [entry.value for entry in read_entries(made / f"{topic}.zst") if entry.key == key]
     assert values == [b"open", b"behind it"]
+
+
+def test_a_broker_that_goes_away_is_given_up(module_system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topic_writing, "LOST_S", 1.0)
+    state = read_state(module_system.dir)
+    assert state is not None
+    with Writer(module_system.bootstrap, "samplewatch-test", delivery_s=2) as writer:
+        writer.send(SAMPLING_EVENTS.name, b"k", None, [(b"\xff", None)])
+        assert [placed.topic for placed in writer.settle()] == [SAMPLING_EVENTS.name]
+        os.kill(state["kafka_pid"], signal.SIGSTOP)
+        try:
+            writer.send(SAMPLING_EVENTS.name, b"k", b"v")
+            began = time.monotonic()
+            with pytest.raises(NotWritten, match=f"Kafka at {module_system.bootstrap} has not taken all"):
+                writer.settle()
+            assert time.monotonic() - began < 30
+        finally:
+            os.kill(state["kafka_pid"], signal.SIGCONT)

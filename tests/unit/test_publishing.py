@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,12 +13,15 @@ from kafka.errors import KafkaTimeoutError
 
 from schemas.results import RESULT_EVENT
 from schemas.topics import BY_NAME, LAB_RESULTS
-from services.cli import publishing
+from services.cli import backup_topics, integrity_commands, publishing
+from services.cli.backup_files import Entry
 from services.cli.dead_letters import dead_letter_topic, letter_of
 from services.cli.event_lines import BadLine, content_digest, read_lines
 from services.cli.outgoing import Answers, Outgoing, outgoing
 from services.cli.publishing import Publisher
+from services.runtime import topic_writing
 from services.runtime.settings import PARTITIONS
+from services.runtime.topic_writing import NotWritten, Writer
 from services.runtime.topics import compare, wanted_config
 
 REPORT = {
@@ -185,6 +189,35 @@ def test_an_answer_is_taken_once_and_only_for_its_own_event(broker: Broker) -> N
 def test_an_event_is_published_under_a_source_and_an_id() -> None:
     with pytest.raises(ValueError, match="event_id"):
         outgoing(RESULT_EVENT.validate_python({"type": "ResultReported", **REPORT}))
+
+
+class Silent:
+    """Stands in for kafka-python's producer at a broker that has gone away."""
+
+    def __init__(self, **_: Any) -> None:
+        self.config: dict[str, Any] = {}
+        self.sent = 0
+
+    def send(self, *_: Any, **__: Any) -> Any:
+        self.sent += 1
+        return SimpleNamespace(get=lambda timeout: pytest.fail("nobody answers"))
+
+    def flush(self, timeout: float | None = None) -> None:
+        assert timeout is not None, "would wait for ever"
+        raise KafkaTimeoutError("not within the time")
+
+    def close(self, timeout: float | None = None) -> None:
+        self.flush(timeout)
+
+
+def test_commands_do_not_wait_for_a_broker_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topic_writing, "KafkaProducer", Silent)
+    said = r"Kafka at nowhere has not taken all that was sent: .*not within the time"
+    with pytest.raises(NotWritten, match=said):
+        integrity_commands._publish("nowhere", [], [], date(2026, 1, 1), date(2026, 3, 31))
+    entries = [Entry(0, number, 1_700_000_000_000, None, None, ()) for number in range(3)]
+    with pytest.raises(NotWritten, match=said), Writer("nowhere", "test") as writer:
+        backup_topics._write(writer, LAB_RESULTS.name, iter(entries))
 
 
 def test_a_dead_letter_is_told_from_what_was_added_to_it() -> None:
