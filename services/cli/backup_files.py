@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import msgspec
 import zstandard
@@ -82,8 +83,22 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Makes the folder a backup."""
-    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    """Makes the folder a backup, all at once, so that it is one even where the power fails."""
+    made = folder / f"{MANIFEST}.part"
+    with made.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+        _to_disk(file)
+    # the names of the other files first, then this one
+    _names_to_disk(folder)
+    made.replace(folder / MANIFEST)
+    _names_to_disk(folder)
+    _names_to_disk(folder.resolve().parent)
+
+
+def remove_files(folder: Path) -> None:
+    """Takes away what was written of a backup that came to nothing; the manifest first."""
+    for path in (folder / MANIFEST, folder / f"{MANIFEST}.part", *folder.glob("*.zst")):
+        path.unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -110,13 +125,15 @@ def check_files(folder: Path, manifest: Manifest) -> None:
 
 
 def write_entries(path: Path, entries: Iterable[Entry]) -> str:
-    """Writes the records of a topic and returns the SHA-256 of the file."""
+    """Writes the records of a topic to disk and returns the SHA-256 of the file."""
     encode = msgspec.msgpack.Encoder().encode
-    with path.open("wb") as file, zstandard.ZstdCompressor().stream_writer(file) as out:
-        for entry in entries:
-            body = encode(entry)
-            out.write(len(body).to_bytes(4))
-            out.write(body)
+    with path.open("wb") as file:
+        with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as out:
+            for entry in entries:
+                body = encode(entry)
+                out.write(len(body).to_bytes(4))
+                out.write(body)
+        _to_disk(file)
     return _sha256(path)
 
 
@@ -126,6 +143,19 @@ def read_entries(path: Path) -> Iterator[Entry]:
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as source:
         while length := _exactly(source, 4):
             yield decode(_exactly(source, int.from_bytes(length)))
+
+
+def _to_disk(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _names_to_disk(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _exactly(source: Any, size: int) -> bytes:

@@ -29,6 +29,7 @@ from services.cli.backup_files import (
     check_files,
     read_entries,
     read_manifest,
+    remove_files,
     write_entries,
     write_manifest,
 )
@@ -54,29 +55,40 @@ _SETTING_S = 30.0
 
 
 def take(bootstrap: str, folder: Path, cut: datetime, say: Say = lambda text: None) -> Manifest:
-    """Writes all records that arrived before the cut to an empty or new folder. Raises BackupError."""
+    """Writes all records that arrived before the cut to an empty or new folder.
+
+    Raises BackupError. Where it fails, nothing is left in the folder.
+    """
     cut = as_brokers_tell_time(cut)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will name people
     if any(folder.iterdir()):
         raise BackupError(f"{folder} is not empty")
+    try:
+        files = _take_topics(bootstrap, folder, round(cut.timestamp() * 1000), say)
+        manifest = Manifest(cut.astimezone(UTC).isoformat(), files)
+        write_manifest(folder, manifest)
+    except BaseException:
+        remove_files(folder)
+        raise
+    return manifest
+
+
+def _take_topics(bootstrap: str, folder: Path, cut: int, say: Say) -> dict[str, TopicFile]:
     files = {}
-    moment = round(cut.timestamp() * 1000)
     with (
         closing(reading_consumer(bootstrap, _CLIENT)) as consumer,
         closing(reading_consumer(bootstrap, _CLIENT, "read_uncommitted")) as uncommitted,
     ):
         for topic in TOPICS:
             places = _places(consumer, topic.name)
-            _check_settled(consumer, uncommitted, places, moment)
+            _check_settled(consumer, uncommitted, places, cut)
             extents: dict[int, Extent] = {}
             name = f"{topic.name}.zst"
-            digest = write_entries(folder / name, _before(consumer, places, moment, extents))
+            digest = write_entries(folder / name, _before(consumer, places, cut, extents))
             file = files[topic.name] = TopicFile(name, digest, dict(sorted(extents.items())))
             if file.records:
                 say(f"{topic.name}: {file.records:,} records")
-    manifest = Manifest(cut.astimezone(UTC).isoformat(), files)
-    write_manifest(folder, manifest)
-    return manifest
+    return files
 
 
 def as_brokers_tell_time(moment: datetime) -> datetime:

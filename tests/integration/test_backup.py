@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
 from deploy.embedded.state import read_state
-from schemas.topics import SAMPLING_EVENTS, TOPICS
+from schemas.topics import LAB_RESULTS, SAMPLING_EVENTS, TOPICS
 from services.cli.backup_files import read_entries
 from services.runtime import plain_records, topic_writing
 from services.runtime.topic_writing import NotWritten, Writer
@@ -104,7 +104,7 @@ def test_every_record_comes_back_as_it_was(module_system: System, restored: Syst
 
 
 def test_what_an_open_transaction_holds_back_is_not_left_out(module_system: System, tmp_path: Path) -> None:
-    system, topic, key = module_system, SAMPLING_EVENTS.name, unique().encode()
+    system, topic, key = module_system, LAB_RESULTS.name, unique().encode()
 
     def create(name: str, margin: str = "0") -> CompletedProcess[str]:
         return system.cli("backup", "create", str(tmp_path / name), "--margin", margin, "--json", check=False)
@@ -117,6 +117,7 @@ def test_what_an_open_transaction_holds_back_is_not_left_out(module_system: Syst
         refused = create("refused")
         assert refused.returncode == 1
         assert f"{topic}, partition 5: a producer's transaction" in refused.stderr and "try again" in refused.stderr
+        assert not any((tmp_path / "refused").iterdir()), "half of a backup is left"
         # of a transaction that began after the cut nothing belongs to the backup
         earlier = create("earlier", "3600")
         assert earlier.returncode == 0, earlier.stderr

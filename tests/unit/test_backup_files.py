@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from services.cli.backup_files import (
     check_files,
     read_entries,
     read_manifest,
+    remove_files,
     write_entries,
     write_manifest,
 )
@@ -59,6 +61,26 @@ def test_a_manifest_comes_back(made: Manifest, tmp_path: Path) -> None:
     assert read_manifest(tmp_path) == made
     check_files(tmp_path, made)
     assert (made.records, made.shifted) == (2, [])
+
+
+def test_a_folder_is_no_backup_before_its_files_are_on_disk(
+    made: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {path.name for path in tmp_path.iterdir()} == {"t.zst", MANIFEST}
+    (tmp_path / MANIFEST).unlink()
+
+    def full(_: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        write_entries(tmp_path / "t.zst", [])
+    with pytest.raises(OSError, match="no space left"):
+        write_manifest(tmp_path, made)
+    with pytest.raises(BackupError, match="was not finished"):
+        read_manifest(tmp_path)
+    remove_files(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_backup_of_an_older_version_is_read(tmp_path: Path) -> None:
