@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from services.cli.connection import bootstrap_of, dir_option
+from services.cli.connection import bootstrap_of, dir_option, redis_of
 
 
 @click.group()
@@ -63,7 +63,8 @@ def restore(source: Path, directory: str | None, as_json: bool) -> None:
     With --dir, into a new instance: its Kafka is started for it and stopped again, and `samplewatch up` then starts
     everything. With SAMPLEWATCH_KAFKA, into that one; `samplewatch topics create` has to come before.
 
-    Redis has to be empty: the services rebuild their state from the topics.
+    Redis has to be empty: the services rebuild their state from the topics. It is looked at where it is known: with
+    --dir, or by SAMPLEWATCH_REDIS.
     """
     from deploy.embedded.state import lock_held
     from services.cli.backup_files import BackupError
@@ -75,7 +76,8 @@ def restore(source: Path, directory: str | None, as_json: bool) -> None:
     if own:
         _start_servers(Path(str(named)).resolve())
     try:
-        manifest = put_back(bootstrap_of(directory), source, lambda text: click.echo(text, err=True))
+        redis = redis_of(directory)
+        manifest = put_back(bootstrap_of(directory), redis, source, lambda text: click.echo(text, err=True))
     except BackupError as error:
         raise click.ClickException(str(error)) from error
     finally:

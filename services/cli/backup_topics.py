@@ -18,6 +18,8 @@ from pathlib import Path
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
+from redis import Redis
+from redis.exceptions import RedisError
 
 from schemas.topics import TOPICS
 from services.cli.backup_files import (
@@ -34,6 +36,7 @@ from services.cli.backup_files import (
     write_manifest,
 )
 from services.runtime.kafka_security import client_options
+from services.runtime.stage import STATE_KEYS
 from services.runtime.topic_reading import (
     NoSuchTopic,
     held_back,
@@ -125,9 +128,10 @@ def _before(
         yield Entry(record.partition, record.offset, record.timestamp, record.key, record.value, headers)
 
 
-def put_back(bootstrap: str, folder: Path, say: Say = lambda text: None) -> Manifest:
+def put_back(bootstrap: str, redis: str | None, folder: Path, say: Say = lambda text: None) -> Manifest:
     """Writes a backup's records into the topics, which have to be there and empty, with no service at work on them.
 
+    redis: the URL of the services' Redis, which has to be empty, too; None where it is not known.
     Raises BackupError, before anything is written unless the broker gives up on the way.
     """
     manifest = read_manifest(folder)
@@ -138,6 +142,12 @@ def put_back(bootstrap: str, folder: Path, say: Say = lambda text: None) -> Mani
     with closing(KafkaAdminClient(bootstrap_servers=bootstrap, **client_options())) as admin:
         with closing(reading_consumer(bootstrap, _CLIENT)) as consumer:
             _check_empty(consumer, manifest)
+        if redis:
+            _check_redis(redis)
+        else:
+            say(
+                "whether Redis is empty, as it has to be, was not looked at: SAMPLEWATCH_REDIS does not say where it is"
+            )
         _check_idle(admin)
         stamped = [topic for topic in TOPICS if topic.config.get(_STAMP) == "LogAppendTime"]
         names = [topic.name for topic in stamped if topic.name in manifest.topics]
@@ -160,6 +170,17 @@ def _check_empty(consumer: KafkaConsumer, manifest: Manifest) -> None:
         ends = consumer.end_offsets([TopicPartition(name, number) for number in there])
         if any(ends.values()):
             raise BackupError(f"{name} is not empty: a backup is restored into topics that were never written to")
+
+
+def _check_redis(url: str) -> None:
+    """State of other records would stand in the way of the rebuild, which passes over what was applied before."""
+    try:
+        with Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10) as redis:
+            found = next(redis.scan_iter(STATE_KEYS, count=1000), None)
+    except RedisError as error:
+        raise BackupError(f"cannot look whether Redis is empty: {error}") from error
+    if found is not None:
+        raise BackupError("Redis is not empty, it has what services wrote (sw:*): empty it first, with FLUSHDB")
 
 
 def _check_idle(admin: KafkaAdminClient) -> None:

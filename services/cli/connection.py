@@ -22,6 +22,16 @@ def bootstrap_of(directory: str | None) -> str:
     """
     from deploy.embedded.instance import find_instance
 
-    named = directory or os.environ.get("SAMPLEWATCH_DIR")
-    kafka = os.environ.get("SAMPLEWATCH_KAFKA")
-    return kafka if kafka and not named else find_instance(directory).bootstrap
+    return _kafka_alone(directory) or find_instance(directory).bootstrap
+
+
+def redis_of(directory: str | None) -> str | None:
+    """The URL of the Redis beside that Kafka; None where Kafka is named by its address and Redis is not."""
+    from deploy.embedded.instance import find_instance
+
+    return os.environ.get("SAMPLEWATCH_REDIS") if _kafka_alone(directory) else find_instance(directory).redis
+
+
+def _kafka_alone(directory: str | None) -> str | None:
+    """SAMPLEWATCH_KAFKA, unless a directory is named."""
+    return None if directory or os.environ.get("SAMPLEWATCH_DIR") else os.environ.get("SAMPLEWATCH_KAFKA")

@@ -144,6 +144,10 @@ class BackgroundStage(Protocol):
     give_way: Callable[[], Awaitable[None]]
 
 
+#: The keys of all stages, as a pattern of Redis.
+STATE_KEYS = "sw:*"
+
+
 def state_key(stage: str, partition: int, *parts: str) -> str:
     """A Redis key of a stage's partition. The braces keep a partition's keys on one node of a Redis Cluster."""
     return ":".join((f"sw:{{{stage}:{partition}}}", *parts))

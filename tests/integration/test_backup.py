@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
+from redis import Redis
 
 from deploy.embedded.state import read_state
 from schemas.topics import LAB_RESULTS, SAMPLING_EVENTS, TOPICS
-from services.cli.backup_files import read_entries
+from services.cli.backup_files import BackupError, Manifest, read_entries, write_manifest
+from services.cli.backup_topics import put_back
 from services.runtime import plain_records, topic_writing
 from services.runtime.topic_writing import NotWritten, Writer
 from tests.hostile import REFUSED, TAKEN, send
@@ -146,3 +148,22 @@ def test_a_broker_that_goes_away_is_given_up(module_system: System, monkeypatch:
             assert time.monotonic() - began < 30
         finally:
             os.kill(state["kafka_pid"], signal.SIGCONT)
+
+
+def test_nothing_is_restored_beside_a_redis_that_is_in_use(module_system: System, url: str, tmp_path: Path) -> None:
+    system = module_system
+    write_manifest(tmp_path, Manifest("2026-03-01T00:00:00+00:00", {}))
+    system.produce([Raw(LAB_RESULTS.name, b"k", b"not taken")])
+    system.wait_idle()
+    refused = system.cli("backup", "restore", str(tmp_path), check=False)
+    assert refused.returncode == 1 and "Redis is not empty" in refused.stderr, refused.stderr
+    # what others keep in it is no matter, so the next thing is looked at
+    said: list[str] = []
+    with Redis.from_url(url) as redis:
+        redis.set("another's", 1)
+    for known in (url, None):
+        with pytest.raises(BackupError, match="are at work"):
+            put_back(system.bootstrap, known, tmp_path, said.append)
+    assert len(said) == 1 and "SAMPLEWATCH_REDIS" in said[0]
+    with pytest.raises(BackupError, match="cannot look whether Redis is empty"):
+        put_back(system.bootstrap, "redis://127.0.0.1:1/0", tmp_path)

@@ -15,6 +15,7 @@ from schemas.results import RESULT_EVENT
 from schemas.topics import BY_NAME, LAB_RESULTS
 from services.cli import backup_topics, integrity_commands, publishing
 from services.cli.backup_files import Entry
+from services.cli.connection import redis_of
 from services.cli.dead_letters import dead_letter_topic, letter_of
 from services.cli.event_lines import BadLine, content_digest, read_lines
 from services.cli.outgoing import Answers, Outgoing, outgoing
@@ -218,6 +219,15 @@ def test_commands_do_not_wait_for_a_broker_for_ever(monkeypatch: pytest.MonkeyPa
     entries = [Entry(0, number, 1_700_000_000_000, None, None, ()) for number in range(3)]
     with pytest.raises(NotWritten, match=said), Writer("nowhere", "test") as writer:
         backup_topics._write(writer, LAB_RESULTS.name, iter(entries))
+
+
+def test_the_redis_beside_a_kafka_that_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SAMPLEWATCH_DIR", raising=False)
+    monkeypatch.setenv("SAMPLEWATCH_KAFKA", "broker:9092")
+    monkeypatch.delenv("SAMPLEWATCH_REDIS", raising=False)
+    assert redis_of(None) is None
+    monkeypatch.setenv("SAMPLEWATCH_REDIS", "redis://redis/0")
+    assert redis_of(None) == "redis://redis/0"
 
 
 def test_a_dead_letter_is_told_from_what_was_added_to_it() -> None:
