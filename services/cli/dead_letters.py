@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import TopicPartition
 
 from schemas.cloudevents import claimed_identity
-from schemas.topics import DEAD_LETTERS, MAX_MESSAGE_BYTES
-from services.runtime.kafka_security import client_options
+from schemas.topics import DEAD_LETTERS
 from services.runtime.topic_reading import offsets_since, partitions_of, reading_consumer, records_to_end
+from services.runtime.topic_writing import Writer
 
 _CLIENT = "samplewatch-dlq"
 #: Headers that the services added: the reason for the dead letter, and the place where a forwarded event first lay.
@@ -23,15 +23,19 @@ _ADDED = ("dlq_", "sw_")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One dead letter. partition and offset say where it lies; `why` holds its dlq_* headers, without the prefix."""
+    """One dead letter. partition and offset say where it lies; `why` holds its dlq_* headers, without the prefix.
+
+    cut: it holds no more than the beginning of its message, and none of its headers.
+    """
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
     why: dict[str, str]
+    cut: bool = False
 
     @property
     def origin(self) -> str:
@@ -51,6 +55,14 @@ class Letter:
         }
 
 
+class Replayed(NamedTuple):
+    """How many messages were sent, how many repeats left out, and the letters that do not hold their whole message."""
+
+    sent: int
+    repeats: int
+    cut: list[Letter]
+
+
 def letter_of(record: Any) -> Letter:
     """A record of a dead-letter topic, with its own headers and the added ones told apart."""
     why = {name.removeprefix("dlq_"): (content or b"").decode(errors="replace") for name, content in record.headers}
@@ -60,8 +72,10 @@ def letter_of(record: Any) -> Letter:
         record.offset,
         record.key,
         record.value,
-        tuple((name, content or b"") for name, content in record.headers if not name.startswith(_ADDED)),
+        tuple((name, content) for name, content in record.headers if not name.startswith(_ADDED)),
         {name: text for name, text in why.items() if f"dlq_{name}" in dict(record.headers)},
+        # the last one is always a service's own
+        cut=bool(record.headers) and record.headers[-1][0] == "dlq_cut_from",
     )
 
 
@@ -91,34 +105,27 @@ def read_letter(bootstrap: str, topic: str, partition: int, offset: int) -> Lett
         return letter_of(found) if found is not None and found.offset == offset else None
 
 
-def replay_letters(bootstrap: str, letters: Iterable[Letter]) -> tuple[int, int]:
-    """Sends each letter's message to the topic it came from; returns how many were sent and how many left out.
+def replay_letters(bootstrap: str, letters: Iterable[Letter]) -> Replayed:
+    """Sends each letter's message to the topic it came from.
 
-    Left out are repeats of the same message, which earlier replays may have left behind, and messages with neither key
-    nor value, which no client can send.
+    Left out are repeats of the same message, which earlier replays may have left behind, and letters that were cut.
     """
-    futures: list[Any] = []
     seen: set[bytes] = set()
-    left_out = 0
-    producer = KafkaProducer(
-        bootstrap_servers=bootstrap,
-        client_id=_CLIENT,
-        acks="all",
-        linger_ms=5,
-        max_request_size=MAX_MESSAGE_BYTES + 64 * 1024,
-        allow_auto_create_topics=False,
-        **client_options(),
-    )
-    with closing(producer):
+    sent, repeats = 0, 0
+    cut: list[Letter] = []
+    with Writer(bootstrap, _CLIENT) as writer:
         for letter in letters:
+            if letter.cut:
+                cut.append(letter)
+                continue
             # a digest of the message, since letters can be very large
-            message = hashlib.sha256(repr((letter.origin, letter.key, letter.headers)).encode())
+            message = hashlib.sha256(repr((letter.origin, letter.key, letter.headers, letter.value is None)).encode())
             message.update(letter.value or b"")
-            if message.digest() in seen or letter.key is letter.value is None:
-                left_out += 1
+            if message.digest() in seen:
+                repeats += 1
                 continue
             seen.add(message.digest())
-            futures.append(producer.send(letter.origin, letter.value, letter.key, headers=list(letter.headers)))
-        for future in futures:
-            future.get(timeout=60)
-    return len(futures), left_out
+            writer.send(letter.origin, letter.key, letter.value, letter.headers)
+            sent += 1
+        writer.settle()
+    return Replayed(sent, repeats, cut)

@@ -31,7 +31,9 @@ _topic_option = click.option("--topic", type=_DeadLetterTopic(), help="Only this
 
 @click.group()
 def dlq() -> None:
-    """Look at the dead letters: messages that could not be taken, kept unchanged for 90 days, each with its reason.
+    """Look at the dead letters: messages that could not be taken, kept for 90 days, each with its reason.
+
+    They are unchanged, but of a message that was larger than any topic takes only the beginning is kept.
 
     \b
     samplewatch dlq list --topic lab.results.v1
@@ -106,7 +108,10 @@ def replay(
     as_json: bool,
     directory: str | None,
 ) -> None:
-    """Send dead letters once more to the topic they came from, as they were.
+    """Send dead letters once more to the topic they came from, with key, value and headers as they were.
+
+    Without the headers whose names begin with dlq_ or sw_, which are the services' own. A letter that was cut, for it
+    was larger than any topic takes, is not sent: with --all it is left out and named, by its place it is refused.
 
     The letters stay where they are, and what was taken after all is a duplicate the next time. What is refused again
     lies among the dead letters again.
@@ -119,11 +124,20 @@ def replay(
         letters: Iterable[Letter] = [_one(bootstrap, topic, partition, offset)]
     else:
         letters = _all(bootstrap, topic)
-    replayed, left_out = replay_letters(bootstrap, letters)
+    done = replay_letters(bootstrap, letters)
+    cut = [
+        f"{letter.topic}, partition {letter.partition}, offset {letter.offset} was cut: its message had "
+        f"{letter.why['cut_from']} bytes, and only its source can send it again"
+        for letter in done.cut
+    ]
+    if cut and one:
+        raise click.ClickException(cut[0])
+    for line in cut:
+        click.echo(f"left out: {line}", err=True)
     if as_json:
-        click.echo(json.dumps({"replayed": replayed, "left_out": left_out}))
+        click.echo(json.dumps({"replayed": done.sent, "left_out": done.repeats, "cut": len(cut)}))
     else:
-        click.echo(f"{replayed:,} replayed" + (f", {left_out:,} repeats left out" if left_out else ""))
+        click.echo(f"{done.sent:,} replayed" + (f", {done.repeats:,} repeats left out" if done.repeats else ""))
 
 
 def _all(bootstrap: str, topic: str | None) -> Iterator[Letter]:

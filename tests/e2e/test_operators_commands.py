@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from typing import Any
 
-from schemas.topics import LAB_RESULTS
+from kafka import KafkaProducer
+
+from schemas.topics import ALERT_COMMANDS, LAB_RESULTS
 from tests.events import binary, result
-from tests.system import System, unique
+from tests.hostile import send
+from tests.system import Raw, System, unique
 
 
 def test_a_dead_letter_is_listed_shown_and_sent_once_more(module_system: System) -> None:
@@ -24,12 +29,41 @@ def test_a_dead_letter_is_listed_shown_and_sent_once_more(module_system: System)
     assert source in system.cli("dlq", "list").stdout
     # one letter, then all of them, of which those that say the same go once
     one = ("--topic", place[0], "--partition", place[1], "--offset", place[2])
-    assert system.json("dlq", "replay", *one) == {"replayed": 1, "left_out": 0}
+    assert system.json("dlq", "replay", *one) == {"replayed": 1, "left_out": 0, "cut": 0}
     system.wait_idle()
-    assert system.json("dlq", "replay", "--all") == {"replayed": 1, "left_out": 2}
+    assert system.json("dlq", "replay", "--all") == {"replayed": 1, "left_out": 2, "cut": 0}
     system.wait_idle()
     assert len(system.json("dlq", "list")) == 4
     assert [answer["outcome"] for answer in system.receipts(source)] == ["rejected"] * 4
+
+
+def test_a_dead_letter_goes_out_as_it_was_or_not_at_all(module_system: System) -> None:
+    system, topic = module_system, ALERT_COMMANDS.name
+    odd = Raw(topic, b"odd", b"", [("a", None), ("a", b""), ("sw_origin", None), ("名", b"\xff")])  # type: ignore[list-item]
+    send(system, [odd])
+    with closing(
+        KafkaProducer(bootstrap_servers=system.bootstrap, compression_type="zstd", max_request_size=2**30)
+    ) as producer:
+        producer.send(topic, b"0" * (20 * 1024 * 1024), b"cut", [("ce_source", b"/lims")])
+    system.wait_idle()
+    (place,) = [row for row in system.json("dlq", "list", "--topic", topic) if row["reason"] and is_cut(system, row)]
+    one = ("--topic", topic, "--partition", str(place["partition"]), "--offset", str(place["offset"]))
+    refused = system.cli("dlq", "replay", *one, check=False)
+    assert refused.returncode == 1
+    said = f"{topic}.dlq, partition {place['partition']}, offset {place['offset']} was cut: its message had "
+    assert said in refused.stderr
+    everything = system.cli("dlq", "replay", "--topic", topic, "--all", "--json")
+    assert json.loads(everything.stdout) == {"replayed": 1, "left_out": 0, "cut": 1}
+    assert f"left out: {said}" in everything.stderr
+    assert len(system.records(topic, "cut")) == 1
+    first, again = system.records(topic, "odd")
+    own = [(name, content) for name, content in first.headers if name != "sw_origin"]
+    assert (again.value, again.headers) == (first.value, own)
+
+
+def is_cut(system: System, row: dict[str, Any]) -> bool:
+    shown = system.json("dlq", "show", row["topic"], str(row["partition"]), str(row["offset"]))
+    return "cut_from" in shown["why"]
 
 
 def test_a_laboratory_that_repeats_its_values_is_named_and_becomes_an_alert(module_system: System) -> None:

@@ -247,7 +247,11 @@ def test_a_dead_letter_is_told_from_what_was_added_to_it() -> None:
     letter = letter_of(record)
     assert letter.headers == (("ce_source", b"/lims/qy"),)
     assert (letter.origin, letter.why) == ("lab.results.v1", {"topic": "lab.results.v1", "field": "x"})
-    assert letter.as_dict()["source"] == "/lims/qy"
+    assert letter.as_dict()["source"] == "/lims/qy" and not letter.cut
+    record.headers = [("dlq_cut_from", b"1"), *record.headers]
+    assert not letter_of(record).cut, "the message had that header itself"
+    record.headers = [*record.headers, ("dlq_cut_from", b"20000000")]
+    assert letter_of(record).cut and letter_of(record).why["cut_from"] == "20000000"
     assert dead_letter_topic("lab.results.v1") == dead_letter_topic("lab.results.v1.dlq") == "lab.results.v1.dlq"
     with pytest.raises(ValueError, match=r"lab\.results\.v1\.dlq"):
         dead_letter_topic("lab.results")
