@@ -145,9 +145,7 @@ def put_back(bootstrap: str, redis: str | None, folder: Path, say: Say = lambda 
         if redis:
             _check_redis(redis)
         else:
-            say(
-                "whether Redis is empty, as it has to be, was not looked at: SAMPLEWATCH_REDIS does not say where it is"
-            )
+            say("Redis has to be empty, and was not looked at: SAMPLEWATCH_REDIS does not say where it is")
         _check_idle(admin)
         stamped = [topic for topic in TOPICS if topic.config.get(_STAMP) == "LogAppendTime"]
         names = [topic.name for topic in stamped if topic.name in manifest.topics]
