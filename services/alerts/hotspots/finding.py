@@ -55,7 +55,7 @@ def finding_of(
         rule=RULE,
         subject=key,
         epoch=quarter,
-        revision=standing.revision,
+        revision=standing.revision(quarter),
         status=status,
         kind="hotspot",
         severity=_SEVERITY.get(standing.level, "Minor"),

@@ -15,6 +15,12 @@ def quarter_of(day: date) -> str:
     return f"{day.year}Q{(day.month + 2) // 3}"
 
 
+def number_of_quarter(quarter: str) -> int:
+    """Counts quarters: a later one has the next number."""
+    year, number = quarter.split("Q")
+    return 4 * int(year) + int(number)
+
+
 def first_day(quarter: str) -> date:
     """The quarter's first day."""
     year, number = quarter.split("Q")

@@ -12,9 +12,12 @@ from typing import NamedTuple
 from services.alerts.hotspots.cell import Cell
 from services.alerts.hotspots.detector import log_mean, log_stake
 from services.alerts.hotspots.levels import Level, level_of
+from services.alerts.hotspots.quarters import number_of_quarter
 
 #: Room in a finding's revision for what happens to a cell at night, between one case and the next.
 _NIGHT = 8
+#: Room below the quarter; with it a revision stays below 2**53, which any reader of JSON takes for whole.
+_QUARTER_BITS = 32
 _RANKS: dict[Level | None, int] = {None: 0, "watch": 1, "confirmed": 2, "high_confidence": 3}
 
 
@@ -53,11 +56,11 @@ class Standing(NamedTuple):
         """log E at its highest."""
         return self.cell.peak - log_stake(self.planned, self.foreseen)
 
-    @property
-    def revision(self) -> int:
-        """Of its findings: follows from the cases and the level, so that a replay says the same again."""
+    def revision(self, quarter: str) -> int:
+        """Of its findings: follows from the cases and the level, so that a replay says the same again. The cases are
+        counted anew each quarter and readers hold one revision of the cell, so the quarter comes first."""
         step = _NIGHT - 1 if self.ended else _RANKS[self.level]
-        return self.cases * _NIGHT + step + 1
+        return number_of_quarter(quarter) << _QUARTER_BITS | (self.cases * _NIGHT + step + 1)
 
 
 def reached(standing: Standing, active_cells: int) -> Level | None:

@@ -1,0 +1,105 @@
+"""What the owner of a cell says of it: from quarter to quarter, of wide areas, after a case that cannot be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+
+from schemas.alerts import AlertEvent
+from schemas.topics import ALERT_EVENTS, FINDINGS
+from services.alerts.hotspots import store
+from services.alerts.hotspots.cases import CaseFacts
+from services.alerts.hotspots.cell import begin
+from services.alerts.hotspots.config import Config
+from services.alerts.hotspots.in_force import InForce
+from services.alerts.hotspots.owner import Night, Owner, Touched
+from services.alerts.hotspots.stages import CasesFacts
+from services.alerts.hotspots.standing import Standing
+from services.alerts.stage import AlertsStage
+from services.runtime.stage import Changes
+from tests.memory import FakeRecord, MemoryShard
+
+CONFIG = Config(cuts=("county",), strata="stage_category", without_history=0.0286)
+COUNTY = "food|supervision|county|621002"
+
+
+def case(sample: str, day: date, *, failed: bool = False, revision: int = 1, **more: Any) -> Any:
+    """A sample that is a visit of its own unless `visit` says otherwise."""
+    fields = {"visit": sample, "region": "621002101", "p0": 0.036, "basis": ("food",), "model": "m"} | more
+    outcome = "fail" if failed else "pass"
+    return CaseFacts(sample_id=sample, revision=revision, day=day.isoformat(), outcome=outcome, **fields)
+
+
+class World:
+    """One cell with its owner; all of its visits are at hand."""
+
+    def __init__(self, cell: str = COUNTY) -> None:
+        self.cell = cell
+        self.standings: dict[str, Standing] = {}
+        self.visits: dict[str, dict[str, Any]] = {}
+        self.findings: list[Any] = []
+
+    def touched(self) -> Touched:
+        held = {name: dict(visits) for name, visits in self.visits.items()}
+        quarters = (f"2026Q{number}" for number in (1, 2, 3, 4))
+        whole = {store.name_of(quarter, self.cell) for quarter in quarters}
+        return Touched(dict(self.standings), held, whole, InForce(30))
+
+    def take(self, *cases: Any) -> None:
+        """One batch."""
+        owner = Owner(self.touched(), CONFIG)
+        owner.take(CasesFacts(cell=self.cell, cases=cases))
+        self.findings += owner.conclude()
+        self.standings, self.visits = owner._standings, owner._visits
+
+    def series(self, name: str, start: date, days: int, samples: int, every: int, **more: Any) -> None:
+        """Samples spread over the days, of which each so many-th fails."""
+        for place in range(samples):
+            day = start + timedelta(days=place * days // samples)
+            self.take(case(f"{name}{place}", day, failed=place % every == 0, **more))
+
+    def night(self, today: date) -> None:
+        changes = Changes()
+        night = Night(dict(self.standings), set(self.standings), dict(self.visits), InForce(30))
+        self.findings += night.pass_over(changes, 0, today)
+        put = changes.put[store.standings_key(0)]
+        self.standings |= {name: store.unpack_standing(packed) for name, packed in put.items()}
+
+
+def alerts_of(findings: Sequence[Any]) -> list[AlertEvent]:
+    """What the alerts service makes of them."""
+    alerts = MemoryShard(AlertsStage(), 5)
+    for place, finding in enumerate(findings):
+        value = msgspec.json.encode(finding)
+        alerts.feed([FakeRecord(FINDINGS.name, place, b"x", value, partition=5, timestamp=1_775_000_000_000 + place)])
+    return [AlertEvent.model_validate_json(message.value) for message in alerts.of(ALERT_EVENTS.name)]
+
+
+def test_a_new_quarter_is_heard_though_its_cases_are_few_yet() -> None:
+    world = World()
+    world.series("a", date(2026, 4, 1), 89, 300, every=6)
+    world.night(date(2026, 8, 31))
+    world.series("b", date(2026, 9, 1), 28, 60, every=4)
+    told = {(alert.epoch, alert.transition) for alert in alerts_of(world.findings)}
+    assert {("2026Q2", "raised"), ("2026Q2", "closed"), ("2026Q3", "raised")} <= told
+    last = alerts_of(world.findings)[-1]
+    assert (last.epoch, last.severity) == ("2026Q3", "Severe")
+
+
+def test_while_the_new_quarter_speaks_the_end_of_the_old_one_ends_nothing() -> None:
+    world = World()
+    world.series("a", date(2026, 4, 1), 89, 300, every=6)
+    world.series("b", date(2026, 7, 1), 40, 120, every=5)
+    world.night(date(2026, 8, 31))
+    assert [finding.epoch for finding in world.findings if finding.status == "over"] == ["2026Q2"]
+    assert alerts_of(world.findings)[-1].state == "raised"
+
+
+def test_revisions_grow_with_cases_level_and_quarter_and_are_whole_in_json() -> None:
+    low = Standing(begin(1), 1, 4)
+    high, later = low._replace(cases=5, level="confirmed"), low._replace(cases=5, ended=True)
+    grows = [low.revision("2026Q3"), high.revision("2026Q3"), later.revision("2026Q3"), low.revision("2026Q4")]
+    assert grows == sorted(set(grows)) and low.revision("2026Q4") < low.revision("2027Q1") < 2**53
