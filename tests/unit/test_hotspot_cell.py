@@ -139,6 +139,13 @@ def test_samples_of_one_visit_are_one_unit() -> None:
     assert (cell.visits, cell.units, cell.failed) == (1, 1, 1) and cell.expected == pytest.approx(0.28)
 
 
+def test_a_visit_of_so_many_samples_that_one_is_sure_to_fail_counts() -> None:
+    visit = Visit(0, 20_000, tuple(Case(str(n), 1, 0.1, n == 7) for n in range(400)))
+    assert 0.999 < visit.p0 < 1
+    cell = recount([visit, Visit(1, 20_001, (Case("z", 1, 0.1, True),))], 1)
+    assert cell.failed == 2 and all(map(isfinite, cell.log_m))
+
+
 def test_an_earlier_revision_changes_nothing() -> None:
     visit = put(None, 0, 20_000, Case("a", 2, 0.1, True))
     assert visit is not None

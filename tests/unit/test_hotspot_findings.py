@@ -7,12 +7,13 @@ from datetime import date, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from schemas.alerts import AlertEvent
 from schemas.topics import ALERT_EVENTS, FINDINGS
 from services.alerts.hotspots import store
 from services.alerts.hotspots.cases import CaseFacts
-from services.alerts.hotspots.cell import begin
+from services.alerts.hotspots.cell import Case, Visit, begin
 from services.alerts.hotspots.config import Config
 from services.alerts.hotspots.in_force import InForce
 from services.alerts.hotspots.owner import Night, Owner, Touched
@@ -103,3 +104,36 @@ def test_revisions_grow_with_cases_level_and_quarter_and_are_whole_in_json() -> 
     high, later = low._replace(cases=5, level="confirmed"), low._replace(cases=5, ended=True)
     grows = [low.revision("2026Q3"), high.revision("2026Q3"), later.revision("2026Q3"), low.revision("2026Q4")]
     assert grows == sorted(set(grows)) and low.revision("2026Q4") < low.revision("2027Q1") < 2**53
+
+
+def test_a_visit_of_hundreds_of_samples_counts_and_so_does_what_comes_after() -> None:
+    world, day = World(), date(2026, 4, 2)
+    world.take(*(case(f"s{n}", day, p0=0.1, visit="one market") for n in range(400)), case("other", day, failed=True))
+    world.take(case("later", day))
+    world.take(case("s7", day, failed=True, revision=2, visit="one market"))
+    cell = world.standings[f"2026Q2|{COUNTY}"].cell
+    assert (cell.visits, cell.failed) == (3, 2)
+
+
+@pytest.mark.parametrize("wrong", [{"p0": 1.5}, {"p0": 0.0}, {"day": "soon"}])
+def test_of_a_message_that_cannot_be_taken_nothing_is(wrong: dict[str, Any]) -> None:
+    world, day = World(), date(2026, 4, 2)
+    world.take(case("a", day), case("b", day))
+    owner = Owner(world.touched(), CONFIG)
+    bad = msgspec.structs.replace(case("bad", day, visit="c"), outcome=None, **wrong)
+    again = case("a", day, failed=True, revision=2)
+    with pytest.raises(ValueError):
+        owner.take(CasesFacts(cell=COUNTY, cases=(case("c", day), again, bad)))
+    owner.take(CasesFacts(cell=COUNTY, cases=(again,)))
+    owner.conclude()
+    name = f"2026Q2|{COUNTY}"
+    assert owner._standings[name].cell.visits == len(owner._visits[name]) == 2
+    assert owner._standings[name].cell.failed == 1
+
+
+def test_a_visit_that_a_former_release_kept_uncounted_is_counted_with_the_next_correction() -> None:
+    world, day, name = World(), date(2026, 4, 2), f"2026Q2|{COUNTY}"
+    world.take(case("a", day), case("b", day))
+    world.visits[name]["c"] = Visit(2, 20_545, (Case("c", 1, 0.1, False),))
+    world.take(case("a", day, failed=True, revision=2))
+    assert world.standings[name].cell.visits == 3

@@ -11,10 +11,12 @@ sample concluded late) needs all visits of the cell once: `recount`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import expm1, inf, log1p
+from math import expm1, inf, log1p, nextafter
 from typing import NamedTuple
 
 from services.alerts.hotspots.detector import NOTHING, LogM, head_start, log_mean, log_ratios, step
+
+_ALMOST_CERTAIN = nextafter(1.0, 0.0)
 
 
 class Case(NamedTuple):
@@ -43,7 +45,10 @@ class Visit(NamedTuple):
     def p0(self) -> float:
         """The probability that at least one of the concluded samples fails, were they independent."""
         concluded = [case.p0 for case in self.cases if case.failed is not None]
-        return concluded[0] if len(concluded) == 1 else -expm1(sum(log1p(-p0) for p0 in concluded))
+        if len(concluded) == 1:
+            return concluded[0]
+        # of many samples it rounds to 1
+        return min(-expm1(sum(log1p(-p0) for p0 in concluded)), _ALMOST_CERTAIN)
 
     @property
     def failed(self) -> bool:

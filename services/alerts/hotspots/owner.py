@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from services.alerts.hotspots import store
 from services.alerts.hotspots.cell import Case, Cell, NeedsRecount, Visit, begin, change, put, recount
 from services.alerts.hotspots.config import Config
+from services.alerts.hotspots.detector import log_ratios
 from services.alerts.hotspots.finding import finding_of
 from services.alerts.hotspots.in_force import InForce
 from services.alerts.hotspots.levels import e_bh, level_of
@@ -67,50 +68,49 @@ class Owner:
         return Touched(standings, visits, whole, in_force, wants_timer)
 
     def take(self, event: Any) -> None:
-        """Moves the cell by each of its cases that is news."""
+        """Moves the cell by each of its cases that is news. Nothing is changed before all could be taken."""
+        standings = ChainMap[str, Standing]({}, self._standings)
+        visits: dict[tuple[str, str], Visit] = {}
+        recounts = set(self._to_recount)
         for case in event.cases:
             name = store.name_of(quarter(case), event.cell)
-            standing = self._standings.get(name) or self._begin(name, event.cell)
+            standing = standings.get(name) or self._begin(name, event.cell, standings)
             if standing.ended:
                 continue
-            visits = self._visits.setdefault(name, {})
-            was = visits.get(case.visit)
+            log_ratios(case.p0)  # a recount, which comes later, must not be what finds that it is no probability
+            was = visits.get((name, case.visit)) or self._visits.get(name, {}).get(case.visit)
             failed = None if case.outcome is None else case.outcome == "fail"
             now = put(
                 was, standing.cell.visits, number_of_day(case.day), Case(case.sample_id, case.revision, case.p0, failed)
             )
             if now is None:
                 continue
-            visits[case.visit] = now
-            self._touched[name].add(case.visit)
-            self._standings[name] = standing._replace(
-                cell=self._changed(name, standing.cell, was, now),
+            visits[name, case.visit] = now
+            standings[name] = standing._replace(
+                cell=_changed(name, standing.cell, was, now, recounts),
                 cases=standing.cases + 1,
                 area=common_area(standing.area, case.region),
                 model=case.model,
                 assumed=standing.assumed + (not case.basis and was is None),
             )
-
-    def _changed(self, name: str, cell: Cell, was: Visit | None, now: Visit) -> Cell:
-        """The cell after the change; where an earlier visit changed, all of it is recounted once, after the batch."""
-        if name not in self._to_recount:
-            try:
-                return change(cell, was, now)
-            except NeedsRecount:
-                self._to_recount.add(name)
-        return cell._replace(visits=cell.visits + (was is None))
+        self._standings |= standings.maps[0]
+        self._to_recount = recounts
+        for (name, visit), now in visits.items():
+            self._visits.setdefault(name, {})[visit] = now
+            self._touched[name].add(visit)
 
     def _recount(self) -> None:
         for name in self._to_recount:
             standing, visits = self._standings[name], self._visits[name]
-            if name not in self._state.whole or len(visits) != standing.cell.visits:
+            # more than were counted: a former release kept a visit whose message it could not take
+            if name not in self._state.whole or len(visits) < standing.cell.visits:
                 raise RuntimeError(f"{name}: {len(visits)} of {standing.cell.visits} visits were loaded for a recount")
             self._standings[name] = standing._replace(cell=recount(visits.values(), standing.planned))
         self._to_recount.clear()
 
-    def _begin(self, name: str, cell: str) -> Standing:
+    def _begin(self, name: str, cell: str, standings: Mapping[str, Standing]) -> Standing:
         """A new quarter of a cell: as many units are foreseen as are planned, or came in the quarter before."""
-        last = self._standings.get(_before(name))
+        last = standings.get(_before(name))
         came = last.cell.units if last is not None else 0
         planned = self._config.planned.get(cell, max(came, self._config.planned_least))
         return Standing(begin(planned), planned)
@@ -145,6 +145,16 @@ class Owner:
 def quarter(case: Any) -> str:
     """The quarter that a case counts in."""
     return quarter_of(date.fromisoformat(case.day))
+
+
+def _changed(name: str, cell: Cell, was: Visit | None, now: Visit, recounts: set[str]) -> Cell:
+    """The cell after the change; where an earlier visit changed, all of it is recounted once, after the batch."""
+    if name not in recounts:
+        try:
+            return change(cell, was, now)
+        except NeedsRecount:
+            recounts.add(name)
+    return cell._replace(visits=cell.visits + (was is None))
 
 
 def _before(name: str) -> str:
