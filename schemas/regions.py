@@ -13,6 +13,8 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, StringConstraints
 
+#: The region of what lies in several provinces: a path of one name that no province has.
+INTERPROVINCIAL = "interprovincial"
 _MAINLAND = re.compile(r"[1-9][0-9]{5}([0-9]{3}|[0-9]{6})?")
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import reduce
 from typing import Any
 
 import msgspec
 import pytest
 
 from schemas.alerts import AlertEvent
+from schemas.regions import check_region
 from schemas.topics import ALERT_EVENTS, FINDINGS
 from services.alerts.hotspots import store
 from services.alerts.hotspots.cases import CaseFacts
@@ -18,7 +20,8 @@ from services.alerts.hotspots.config import Config
 from services.alerts.hotspots.in_force import InForce
 from services.alerts.hotspots.owner import Night, Owner, Touched
 from services.alerts.hotspots.stages import CasesFacts
-from services.alerts.hotspots.standing import Standing
+from services.alerts.hotspots.standing import Standing, common_area
+from services.alerts.notify.labels import in_region, labels_of
 from services.alerts.stage import AlertsStage
 from services.runtime.stage import Changes
 from tests.memory import FakeRecord, MemoryShard
@@ -137,3 +140,31 @@ def test_a_visit_that_a_former_release_kept_uncounted_is_counted_with_the_next_c
     world.visits[name]["c"] = Visit(2, 20_545, (Case("c", 1, 0.1, False),))
     world.take(case("a", day, failed=True, revision=2))
     assert world.standings[name].cell.visits == 3
+
+
+@pytest.mark.parametrize(
+    ("regions", "area"),
+    [
+        (("621002101", "621002101007"), "621002101"),
+        (("621002101", "621002102"), "621002"),
+        (("621002101", "621021", "621002"), "621000"),
+        (("621002101", "620102", "621002"), "620000"),
+        (("621002101", "110101", "621002", "621002"), "interprovincial"),
+        (("US-IL/Chicago/North", "US-IL/Peoria/North"), "US-IL"),
+        (("US-IL/Chicago/North", "US-NY/Albany", "US-IL/Chicago"), "interprovincial"),
+        (("US-IL/Chicago", "621002"), "interprovincial"),
+    ],
+)
+def test_a_hotspots_area_holds_all_of_its_samples(regions: tuple[str, ...], area: str) -> None:
+    assert reduce(common_area, regions, "") == area == check_region(area)
+
+
+def test_what_is_found_all_over_the_country_goes_to_no_single_place() -> None:
+    world = World("food|supervision|category_3|x")
+    for place in range(60):
+        region = ("621002101", "110101", "440103")[place % 3]
+        world.take(case(f"a{place}", date(2026, 4, 1), failed=place % 3 == 0, region=region))
+    alert = alerts_of(world.findings)[-1]
+    assert (alert.area, alert.level, alert.severity) == ("interprovincial", "city", "Severe")
+    labels = labels_of(alert)
+    assert not any(in_region(labels["region"], prefix) for prefix in ("62", "11", "44", "621002"))

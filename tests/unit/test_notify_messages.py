@@ -147,6 +147,7 @@ def test_places_are_named() -> None:
     assert place_of("110101") == "北京市东城区 110101"
     assert place_of("62") == "甘肃省 62"
     assert place_of("US-IL/Chicago") == "US-IL/Chicago"
+    assert place_of("interprovincial") == "跨省 interprovincial"
 
 
 @given(st.floats(0, 1), st.integers(1, 40))

@@ -6,9 +6,11 @@ correction of the record can take it back, by taking the peak back.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from math import inf
 from typing import NamedTuple
 
+from schemas.regions import INTERPROVINCIAL
 from services.alerts.hotspots.cell import Cell
 from services.alerts.hotspots.detector import log_mean, log_stake
 from services.alerts.hotspots.levels import Level, level_of
@@ -26,7 +28,7 @@ class Standing(NamedTuple):
 
     planned: units foreseen. cases: how many were taken. level, said_failed, said_peak: what was said last, and of how
     much evidence. high: e-BH has rejected the cell on some night. ended: the quarter takes no more verdicts.
-    area: the smallest region that all its samples share. model: of the last case; assumed: units without history.
+    area: the smallest region that holds all its samples. model: of the last case; assumed: units without history.
     """
 
     cell: Cell
@@ -82,7 +84,8 @@ def said(standing: Standing, level: Level | None) -> Standing:
 
 
 def common_area(one: str, other: str) -> str:
-    """The smallest region that holds both: a mainland code is cut back to city or province, a path to its beginning."""
+    """The smallest region that holds both: a mainland code is cut back to city or province, a path to its beginning.
+    Where that is no region, nor will be with whatever comes after, several provinces."""
     if not one or one == other:
         return other
     if one.isdigit() and other.isdigit():
@@ -90,13 +93,12 @@ def common_area(one: str, other: str) -> str:
             if len(one) >= length and one[:length] == other[:length]:
                 return one[:length]
         return _city_or_province(one, other)
-    ones, others = one.split("/"), other.split("/")
-    shared = [a for a, b in zip(ones, others, strict=False) if a == b]
-    return "/".join(shared) if shared and ones[: len(shared)] == others[: len(shared)] else one
+    pairs = zip(one.split("/"), other.split("/"), strict=False)
+    return "/".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)) or INTERPROVINCIAL
 
 
 def _city_or_province(one: str, other: str) -> str:
     """Codes of six digits that end in zeros name a city, or a province."""
     if one[:4] == other[:4]:
         return f"{one[:4]}00"
-    return f"{one[:2]}0000" if one[:2] == other[:2] else one
+    return f"{one[:2]}0000" if one[:2] == other[:2] else INTERPROVINCIAL

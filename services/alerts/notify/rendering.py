@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from schemas.alerts import AlertEvent
 from schemas.notifications import News
+from schemas.regions import INTERPROVINCIAL
 from services.alerts.excess import describe
 from services.alerts.item_classes import CLASSES
 from services.alerts.notify.groups import Planned
@@ -71,6 +72,8 @@ def place_of(region: str) -> str:
     >>> place_of("621002101")
     '甘肃省庆阳市西峰区 621002101'
     """
+    if region == INTERPROVINCIAL:
+        return f"跨省 {region}"
     if not region.isdigit():
         return region
     names = [region_name(region[:digits]) for digits in (2, 4, 6)]
