@@ -33,10 +33,11 @@ class Request:
 @dataclass
 class Hook:
     """An HTTP receiver. mode: ok, fail (503), refuse (200 with an errcode), hang (no answer), late (after `delay`
-    seconds), down (the connection is cut)."""
+    seconds), down (the connection is cut). most: bytes of a text that it takes, as WeCom's robot does."""
 
     port: int
     mode: str = "ok"
+    most: int | None = None
     delay: float = 0.0
     requests: list[Request] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -61,8 +62,10 @@ def hook() -> Iterator[Hook]:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             mode = found.mode
             headers = {name.lower(): value for name, value in self.headers.items()}
-            taken = mode in ("ok", "late")
-            found.requests.append(Request(self.path, headers, json.loads(raw), time.time(), taken))
+            body = json.loads(raw)
+            long = found.most is not None and len(body["text"]["content"].encode()) > found.most
+            taken = mode in ("ok", "late") and not long
+            found.requests.append(Request(self.path, headers, body, time.time(), taken))
             if mode == "hang":
                 found.stopping.wait(60)
                 return
@@ -71,7 +74,7 @@ def hook() -> Iterator[Hook]:
             if mode == "down":
                 self.connection.close()
                 return
-            answer = json.dumps({"errcode": 93000 if mode == "refuse" else 0}).encode()
+            answer = json.dumps({"errcode": 40058 if long else 93000 if mode == "refuse" else 0}).encode()
             with contextlib.suppress(OSError):  # a client that has waited long enough is gone
                 self.send_response(503 if mode == "fail" else 200)
                 self.send_header("Content-Length", str(len(answer)))

@@ -45,11 +45,11 @@ def robot(receiver: Hook, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], st
     return address
 
 
-def send(address: str, message_id: str = "m-1", timeout: float = 5.0) -> Result:
+def send(address: str, message_id: str = "m-1", timeout: float = 5.0, text: Text = TEXT) -> Result:
     async def once() -> Result:
         channels = Channels()
         try:
-            return await channels.send(address, message_id, TEXT, timeout)
+            return await channels.send(address, message_id, text, timeout)
         finally:
             channels.stop()
 
@@ -87,6 +87,22 @@ def test_a_server_that_fails_is_named_by_its_status_alone(
     receiver.mode = "fail"
     address = f"json://user:SECRETKEY12345@127.0.0.1:{receiver.port}" if kind == "json" else robot(kind)
     assert send(address) == Result(False, "answered 503")
+
+
+def test_a_text_that_is_too_long_for_wecom_is_cut_and_taken(receiver: Hook, robot: Callable[[str], str]) -> None:
+    receiver.most = 2_048
+    long = Text("大米" * 60, "\n".join("铅超标" * 10 for _ in range(60)), "Severe", "(其余:samplewatch alerts list)")
+    assert send(robot("wecombot"), text=long).delivered
+    content = receiver.requests[0].body["text"]["content"]
+    assert content.startswith(long.title) and content.endswith("铅超标\n(其余:samplewatch alerts list)")
+    assert send(robot("dingtalk"), text=long._replace(body=long.body * 20)).reason == "answered errcode 40058"
+    assert len(receiver.requests[1].body["text"]["content"].encode()) <= 9_000
+
+
+@pytest.mark.parametrize("kind", ["wecombot", "dingtalk"])
+def test_a_message_that_stays_too_long_is_hopeless(kind: str, receiver: Hook, robot: Callable[[str], str]) -> None:
+    receiver.most = 10
+    assert send(robot(kind)) == Result(False, "answered errcode 40058", hopeless=True)
 
 
 def test_a_server_that_is_away_has_not_delivered() -> None:

@@ -12,7 +12,7 @@ from schemas.alerts import AlertEvent
 from services.alerts.notify.courier import WELL, Patience
 from services.alerts.notify.groups import Line, Planned, next_minute
 from services.alerts.notify.items import item_of
-from services.alerts.notify.rendering import place_of, render
+from services.alerts.notify.rendering import Text, fitted, place_of, render
 from services.runtime.calendar import SHANGHAI, moment_of
 
 LEAD = {"item": "铅", "value": "0.31", "limit": "0.2", "unit": "mg/kg", "limit_kind": "max", "basis": "GB 2762"}
@@ -141,6 +141,22 @@ def test_many_become_a_summary_with_the_gravest_first() -> None:
     assert lines[-1].endswith("samplewatch alerts list --area 6210")
     assert text.gravity == "Extreme"
     assert len(text.body) < 1500
+
+
+def test_a_message_that_is_cut_says_where_the_rest_is() -> None:
+    long = render(planned(*(alert(n, headline={"zh": "大米" * 90, "en": "rice"}) for n in range(12))), "zh")
+    text = fitted(long, 2_048)
+    assert len(f"{text.title}\r\n{text.body}".encode()) <= 2_048 < len(long.body.encode())
+    assert text.body.endswith("samplewatch alerts list --area 621002101)")
+    assert long.body.startswith(text.body.rpartition("\n")[0] + "\n"), "whole lines"
+    assert fitted(long, None) is long
+
+
+@given(st.text(max_size=60), st.text(max_size=20), st.integers(60, 300))
+def test_a_text_is_cut_to_so_many_bytes_and_never_inside_a_character(body: str, title: str, most: int) -> None:
+    text = fitted(Text(title, body, "Severe", "(其余)"), most + len(title.encode()))
+    assert len(f"{text.title}\r\n{text.body}".encode()) <= most + len(title.encode())
+    assert body.startswith(text.body.removesuffix("\n(其余)"))
 
 
 def test_places_are_named() -> None:

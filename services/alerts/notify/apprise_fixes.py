@@ -18,6 +18,8 @@ from apprise.plugins.email import base as email_base
 
 #: Robots whose answer says in its body whether the message was taken.
 _ANSWER_IN_BODY = ("errcode", "code")
+#: Answers to a message that is too long: HTTP's, WeCom's and DingTalk's.
+_TOO_LONG = ("413", "errcode 40058", "errcode 45002", "errcode 460101")
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Attempt:
 
     message_id: str
     reason: str = ""
+    too_long: bool = False
 
 
 current: ContextVar[Attempt | None] = ContextVar("current", default=None)
@@ -53,10 +56,10 @@ class _Requests:
         except requests.RequestException as error:
             attempt.reason = f"{type(error).__name__}"
             raise
-        if not response.ok:
-            attempt.reason = f"answered {response.status_code}"
-        elif robot and (code := _refusal(response)):
-            attempt.reason = f"answered {code}"
+        refusal = str(response.status_code) if not response.ok else _refusal(response) if robot else ""
+        if refusal:
+            attempt.reason, attempt.too_long = f"answered {refusal}", refusal in _TOO_LONG
+        if refusal and response.ok:
             raise _Refused(attempt.reason)
         return response
 

@@ -13,22 +13,27 @@ from apprise import Apprise, NotifyFormat, NotifyType
 
 from services.alerts.notify import apprise_fixes
 from services.alerts.notify.apprise_fixes import Attempt, current
-from services.alerts.notify.rendering import Text
+from services.alerts.notify.rendering import Text, fitted
 
 apprise_fixes.install()
 
 #: Robots take twenty messages a minute, and shut out for ten minutes whoever sends more.
 _SPACING_MS = {"wecombot": 3_000, "dingtalk": 3_000}
+#: Bytes of a robot's text, title included. WeCom says 2,048. DingTalk says 20,000, and a Chinese character is six bytes
+#: as Apprise writes it; Feishu and Lark 20 kB for the whole request.
+_MOST_BYTES = {"wecombot": 2_048, "dingtalk": 9_000, "feishu": 19_000, "lark": 19_000}
 _TYPES = {"Extreme": NotifyType.FAILURE, "Severe": NotifyType.FAILURE, "Moderate": NotifyType.WARNING}
 #: What a send may take longer than its time-out, which counts from the last byte.
 _MARGIN = 2.0
 
 
 class Result(NamedTuple):
-    """Whether the message was taken, and else why not, without any part of an address."""
+    """Whether the message was taken, and else why not, without any part of an address. `hopeless`: it is too
+    long for the server, and will be the next time."""
 
     delivered: bool
     reason: str = ""
+    hopeless: bool = False
 
 
 def kind_of(address: str) -> str:
@@ -92,6 +97,7 @@ def _send(address: str, message_id: str, text: Text, timeout: float) -> Result:
         plugin: Any = Apprise.instantiate(address)
         if plugin is None:
             return Result(False, "the address is of no known kind")
+        text = fitted(text, _MOST_BYTES.get(plugin.secure_protocol))
         plugin.socket_connect_timeout = plugin.socket_read_timeout = timeout
         plugin.request_rate_per_sec = 0
         if isinstance(getattr(plugin, "headers", None), dict):
@@ -106,7 +112,7 @@ def _send(address: str, message_id: str, text: Text, timeout: float) -> Result:
         )
     except Exception as error:
         return Result(False, type(error).__name__)
-    return Result(bool(taken), "" if taken else attempt.reason or "refused or not reached")
+    return Result(True) if taken else Result(False, attempt.reason or "refused or not reached", attempt.too_long)
 
 
 def redact(secrets: Callable[[], Sequence[str]]) -> None:

@@ -39,11 +39,13 @@ _TEMPLATES = Environment(
 
 
 class Text(NamedTuple):
-    """A message as it is sent: `gravity` is the severity of the gravest alert in it."""
+    """A message as it is sent: `gravity` is the severity of the gravest alert in it. `rest`: what it ends with
+    where it has to be cut."""
 
     title: str
     body: str
     gravity: str
+    rest: str = "…"
 
 
 class _Told(NamedTuple):
@@ -62,8 +64,20 @@ def render(planned: Planned, language: str) -> Text:
         for line, body in zip(planned.lines, bodies, strict=True)
         for alert in (AlertEvent.model_validate(body),)
     ]
-    texts = [_text(told, one) for one in _languages(language)]
-    return Text(texts[0][0], "\n\n".join(body for _, body in texts), told[0].alert.severity)
+    languages = _languages(language)
+    texts = [_text(told, one) for one in languages]
+    rest = WORDS[languages[0]]["cut"].format(command=_command(told))
+    return Text(texts[0][0], "\n\n".join(body for _, body in texts), told[0].alert.severity, rest)
+
+
+def fitted(text: Text, most: int | None) -> Text:
+    """The text in so many bytes of UTF-8, title and a line's end included: cut after a whole line, if there is one."""
+    if most is None or len(f"{text.title}\r\n{text.body}".encode()) <= most:
+        return text
+    room = max(0, most - len(f"{text.title}\r\n\n{text.rest}".encode()))
+    kept = text.body.encode()[:room].decode(errors="ignore")
+    lines = kept.rpartition("\n")[0] or kept
+    return text._replace(body=f"{lines.rstrip()}\n{text.rest}")
 
 
 def place_of(region: str) -> str:
@@ -129,9 +143,13 @@ def _summary(told: Sequence[_Told], language: str) -> tuple[str, str]:
         tables=[(title, rows[:_ROWS]) for title, rows in tables.items()],
         first_act_by=min(open_ends, default=None),
         gravest=told[:NAMED],
-        command=f"samplewatch alerts list --area {_common_area(told)}",
+        command=_command(told),
     )
     return words["many"].format(total=len(told), place=_common_place(told))[:_TITLE_LENGTH], body.strip()
+
+
+def _command(told: Sequence[_Told]) -> str:
+    return f"samplewatch alerts list --area {_common_area(told)}"
 
 
 def _counted(names: Iterable[str]) -> list[tuple[str, int]]:

@@ -204,6 +204,12 @@ class Sender:
                 self._failing.discard(head.destination)
             self._health[head.destination] = held_back(WELL, now + spacing_ms(address))
             return not spacing_ms(address)
+        if result.hopeless:
+            # the channel works, and what comes after must not wait for it
+            logger.error("%s: a message is too long for the server: %s", kind, result.reason)
+            await self._record(head, planned, "abandoned", health.failures + 1, result.reason)
+            self._health[head.destination] = held_back(health, now + spacing_ms(address))
+            return not spacing_ms(address)
         # waited for: a claim that stays would count as a process that died
         await persist(lambda: cast(Any, self._redis.hincrby(keys[1], head.planned_id, -1)), "sender")
         metrics.SENT.labels(kind, "failed").inc()

@@ -28,6 +28,7 @@ WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "table": {"county": "县区", "class": "类别", "severity": "严重程度"},
         "many": "{total} 条预警:{place}",
+        "cut": "(内容过长,已截断;全部请用命令查看:{command})",
         "joint": "、",
     },
     "en": {
@@ -52,6 +53,7 @@ WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "table": {"county": "county", "class": "class", "severity": "severity"},
         "many": "{total} alerts: {place}",
+        "cut": "(Cut, for it is too long. See all with: {command})",
         "joint": ", ",
     },
 }
