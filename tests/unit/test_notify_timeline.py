@@ -291,6 +291,27 @@ def test_what_a_hotspot_has_absorbed_is_told_when_the_hotspot_is_over(make: Make
     t.nothing_else()
 
 
+@pytest.mark.parametrize("end", ["taken back", "fallen to a watch"])
+def test_a_hotspot_that_no_longer_matches_absorbs_nothing(make: Make, end: str) -> None:
+    rule = "{source: {kind: hotspot, certainty: [Likely, Observed]}, target: {kind: failed_sample}, evidence: true}"
+    timeline = make(PLAIN + f"inhibit: [{rule}]")
+    timeline.alert("A")
+    evidence = [{"name": "sample", "value": "S-A"}]
+    timeline.alert("H", kind="hotspot", certainty="Likely", sample_id=None, evidence=evidence)
+    timeline.run(HOUR)
+    timeline.got("duty", (30, 31), *raised("H"))
+    fainter = {"certainty": "Possible", "severity": "Minor"}
+    if end == "taken back":
+        timeline.change("H", "cancelled", state="cancelled", **fainter)
+        news = "cancelled"
+    else:
+        timeline.change("H", "updated", **fainter)
+        news = "updated"
+    timeline.run(HOUR + 700)
+    told = sorted(line for received in timeline.sent[1:] for line in received.lines)
+    assert told == sorted([(news, "H"), ("raised", "A")])
+
+
 def test_an_absorbed_sample_that_was_told_before_still_tells_its_end(make: Make) -> None:
     t = make(INHIBIT)
     t.alert("A")

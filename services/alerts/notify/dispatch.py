@@ -23,18 +23,21 @@ _Wording = struct_of(Wording)
 def dispatch(routing: Routing, event: Any, before: Sequence[str]) -> tuple[list[Any], list[str]]:
     """The notifications (NotificationFacts) of an AlertEvent's mirror, and the destinations that it has reached by now.
 
-    `before` are those it had reached. Whoever it does not lead to any more, and whoever it would have led to at a lower
-    level, is only told how it went on.
+    `before` are those it had reached; of a source of inhibition EVERYWHERE is one. Whoever it does not lead to any
+    more, and whoever it would have led to at a lower level, is only told how it went on.
     """
     labels = labels_of(event)
     now = {str(aim.destination): aim for aim in routing.aims(labels)}
     earlier = {str(aim.destination): aim for lower in _lower(labels) for aim in routing.aims(lower)}
     found = [_notification(aim, event, follow_up=False) for aim in now.values()]
     found += [_notification(aim, event, follow_up=True) for name, aim in earlier.items() if name not in now]
-    found += [_untimed(name, event) for name in before if name not in now and name not in earlier]
-    if may_inhibit(routing.inhibitions, item_of(event, b"")):
+    found += [_untimed(name, event) for name in before if name not in (*now, *earlier, EVERYWHERE)]
+    reached = [*now]
+    # whoever knows of a source has to hear that it is none any more
+    if EVERYWHERE in before or may_inhibit(routing.inhibitions, item_of(event, b"")):
         found.append(NotificationFacts(destination=EVERYWHERE, group=EVERYWHERE, alert=event))
-    return found, [*before, *(name for name in now if name not in before)]
+        reached.append(EVERYWHERE)
+    return found, [*before, *(name for name in reached if name not in before)]
 
 
 def report(routing: Routing, destination: str, failing: bool, at: int, reason: str) -> list[Any]:
