@@ -119,6 +119,27 @@ route:
             "route: {receiver: a}\nsilences:\n  - {id: x, match: {kind: hotspot}, reason: r, ends: 2026-01-01 00:00}",
             "routes.yaml:3: silences[0].author: Field required",
         ),
+        (
+            "route: {receiver: a}\nsilences:\n"
+            "  - {id: x, match: {kind: hotspot}, author: w, reason: r, ends: 2026-06-31}",
+            "routes.yaml:3: silences[0].ends: is no moment: write 2026-03-01 08:00",
+        ),
+        *(
+            (
+                f"route:\n  receiver: a\n  routes:\n    - match: {{lab_id: {written}}}",
+                f"routes.yaml:4: route.routes[0].match: lab_id: YAML takes {taken}: write it in quotes",
+            )
+            for written, taken in (
+                ("1.10", "1.1 for a float"),
+                ("yes", "True for a bool"),
+                ("2026-03-01", "2026-03-01 for a date"),
+                ("[L1, {a: b}]", "{'a': 'b'} for a dict"),
+            )
+        ),
+        ("route:\n  receiver: a\n  routes: [{match: {lab_id: }}]", "lab_id names no value"),
+        ("route: {receiver: a, group_wait: .inf}", "routes.yaml:1: route.group_wait: "),
+        ('receivers: "a\\0b"\nroute: {receiver: a}', "a\0b:1: file: cannot be read: embedded null byte"),
+        ("[" * 2000, "routes.yaml:1: file: cannot be read: maximum recursion depth"),
     ],
 )
 def test_what_is_wrong_is_named_by_file_line_and_field(tmp_path: Path, text: str, wanted: str) -> None:
@@ -149,6 +170,11 @@ def test_a_route_behind_one_that_goes_on_can_match(tmp_path: Path) -> None:
         ("receivers:\n  a: {channels: {m: 'mailtos://me:pass@h.test'}}", "has a password in it"),
         ("receivers:\n  a: {channels: {m: 'json://${NOT_SET}.test'}}", "names the variable NOT_SET, which is not set"),
         ("receivers:\n  a: {channels: {m: 'file:/does/not/exist'}}", "which cannot be read: FileNotFoundError"),
+        ('receivers:\n  a: {channels: {m: "file:/a\\0b"}}', "which cannot be read: ValueError"),
+        (
+            "receivers:\n  2026-02-30: {channels: {m: 'json://x'}}",
+            "there is no receiver 'a'; receivers.yaml has 2026-02-30",
+        ),
         ("receivers:\n  a: {channels: {m: 'wat://x'}}", "is no address that Apprise understands"),
         ("receivers:\n  a: {channels: {m: 'json://x'}, digest: {hours: ['25:00']}}", "is no time of day: write 08:30"),
     ],

@@ -521,6 +521,16 @@ def test_a_broken_file_keeps_the_old_routes_and_says_so(make: Make) -> None:
     t.nothing_else()
 
 
+def test_an_impossible_date_keeps_the_old_routes(make: Make) -> None:
+    timeline = make()
+    silence = "{id: a, match: {kind: overdue}, author: w, reason: r, ends: 2026-06-31}"
+    assert not timeline.reload(PLAIN + f"silences: [{silence}]")
+    assert timeline.live.error is not None and "silences[0].ends" in str(timeline.live.error)
+    timeline.alert("A")
+    timeline.run(60)
+    timeline.got("duty", (30, 31), *raised("A"))
+
+
 def test_whoever_was_told_under_other_routes_hears_of_the_end(make: Make) -> None:
     t = make()
     t.alert("A")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -183,6 +183,18 @@ def _inside(receivers: Mapping[str, ReceiverSpec], name: str) -> set[str]:
     return found
 
 
+class _Loader(yaml.SafeLoader):
+    """Takes what only looks like a date or a number, such as 2026-06-31, for text: the spec then says which field it is
+    wrong in."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """As the loader that it is made from."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError:
+            return node.value
+
+
 class _File:
     """A YAML file, with the lines at which its parts stand."""
 
@@ -190,12 +202,12 @@ class _File:
         self.path, self.name = path, path.name
         try:
             text = path.read_text("utf-8")
-            self._data = yaml.safe_load(text)
+            self._data = yaml.load(text, _Loader)
             self._node = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise BadConfiguration([Problem(self.name, line, "YAML", error.problem or "is not valid")]) from None
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise BadConfiguration([Problem(self.name, 1, "file", f"cannot be read: {error}")]) from None
 
     def parse(self, spec: type[SpecT]) -> SpecT:

@@ -42,7 +42,7 @@ def resolve(address: str, env: Mapping[str, str]) -> tuple[str, tuple[str, ...]]
 def _file(path: str) -> str:
     try:
         secret = Path(path).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise BadAddress(f"names the file {path}, which cannot be read: {type(error).__name__}") from None
     if not secret:
         raise BadAddress(f"names the file {path}, which is empty")

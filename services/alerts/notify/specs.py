@@ -57,7 +57,10 @@ def _check_match(value: Any) -> Any:
     for name, given in value.items():
         if name not in (*VOCABULARY, *OPEN):
             raise ValueError(f"{name!r} is not one of {', '.join((*VOCABULARY, *OPEN))}")
-        values = tuple(str(one) for one in _listed(given) or ())
+        listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
+        if other := [one for one in listed if not isinstance(one, str | int) or isinstance(one, bool)]:
+            raise ValueError(f"{name}: YAML takes {other[0]} for a {type(other[0]).__name__}: write it in quotes")
+        values = tuple(map(str, listed))
         allowed = VOCABULARY.get(name)
         if not values:
             raise ValueError(f"{name} names no value, so nothing can match")
@@ -67,7 +70,7 @@ def _check_match(value: Any) -> Any:
     return found
 
 
-Duration = Annotated[float, BeforeValidator(seconds_of), Field(ge=0)]
+Duration = Annotated[float, BeforeValidator(seconds_of), Field(ge=0, allow_inf_nan=False)]
 Minute = Annotated[int, BeforeValidator(_minute_of), Field(ge=0, lt=1440)]
 MatchSpec = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_check_match)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
