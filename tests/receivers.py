@@ -33,11 +33,13 @@ class Request:
 @dataclass
 class Hook:
     """An HTTP receiver. mode: ok, fail (503), refuse (200 with an errcode), hang (no answer), late (after `delay`
-    seconds), down (the connection is cut). most: bytes of a text that it takes, as WeCom's robot does."""
+    seconds), down (the connection is cut), redirect (to itself, where a GET finds a page). answer: the body of success.
+    most: bytes of a text that it takes, as WeCom's robot does."""
 
     port: int
     mode: str = "ok"
     most: int | None = None
+    answer: str = '{"errcode": 0}'
     delay: float = 0.0
     requests: list[Request] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -74,12 +76,20 @@ def hook() -> Iterator[Hook]:
             if mode == "down":
                 self.connection.close()
                 return
-            answer = json.dumps({"errcode": 40058 if long else 93000 if mode == "refuse" else 0}).encode()
+            refusal = 40058 if long else 93000 if mode == "refuse" else None
+            answer = (json.dumps({"errcode": refusal}) if refusal else found.answer).encode()
             with contextlib.suppress(OSError):  # a client that has waited long enough is gone
-                self.send_response(503 if mode == "fail" else 200)
+                self.send_response({"fail": 503, "redirect": 302}.get(mode, 200))
+                if mode == "redirect":
+                    self.send_header("Location", "/page")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def log_message(self, *_: Any) -> None:
             """Nothing is logged."""

@@ -72,6 +72,28 @@ def test_a_robot_gets_the_text(kind: str, receiver: Hook, robot: Callable[[str],
     assert "SECRETKEY12345" in request.path
 
 
+@pytest.mark.parametrize("kind", ROBOTS)
+@pytest.mark.parametrize("answer", ["", "<html>please log in</html>", "[]", "{}", '{"errmsg": "ok"}', '{"code": null}'])
+def test_a_robot_that_does_not_say_that_it_took_the_message_has_not_delivered(
+    kind: str, answer: str, receiver: Hook, robot: Callable[[str], str]
+) -> None:
+    receiver.answer = answer
+    assert not send(robot(kind)).delivered
+
+
+@pytest.mark.parametrize("answer", ['{"code": 0, "data": {}}', '{"StatusCode": 0, "StatusMessage": "success"}'])
+def test_feishu_says_so_in_two_ways(answer: str, receiver: Hook, robot: Callable[[str], str]) -> None:
+    receiver.answer = answer
+    assert send(robot("feishu")).delivered
+
+
+@pytest.mark.parametrize("kind", ["json", *ROBOTS])
+def test_a_redirect_is_not_followed_and_is_no_delivery(kind: str, receiver: Hook, robot: Callable[[str], str]) -> None:
+    receiver.mode = "redirect"
+    address = f"json://127.0.0.1:{receiver.port}/?redirect=yes" if kind == "json" else robot(kind)
+    assert send(address) == Result(False, "answered 302")
+
+
 @pytest.mark.parametrize("kind", ["wecombot", "dingtalk"])
 def test_a_robot_that_refuses_with_status_200_has_not_delivered(
     kind: str, receiver: Hook, robot: Callable[[str], str]

@@ -1,6 +1,7 @@
 """Where Apprise 2.3 is too easily content, or chooses what has to be ours (`tests/unit/test_notify_channels.py`).
 
-WeCom and DingTalk answer a refused message with status 200 and an `errcode`, which Apprise takes for success. Mail gets
+Robots answer a refused message with status 200 and a code in the body, which Apprise does not always look at, and it
+takes any other body for success. It follows redirects, at whose end a page is asked for and nothing is sent. Mail gets
 a random Message-ID, by which a mail that is sent again could not be told for the same.
 """
 
@@ -13,11 +14,11 @@ from email.utils import make_msgid
 from typing import Any
 
 import requests
-from apprise.plugins import custom_json, dingtalk, feishu, wecombot
+from apprise.plugins import custom_json, dingtalk, feishu, lark, wecombot
 from apprise.plugins.email import base as email_base
 
 #: Robots whose answer says in its body whether the message was taken.
-_ANSWER_IN_BODY = ("errcode", "code")
+_ANSWER_IN_BODY = ("errcode", "code", "StatusCode")
 #: Answers to a message that is too long: HTTP's, WeCom's and DingTalk's.
 _TOO_LONG = ("413", "errcode 40058", "errcode 45002", "errcode 460101")
 
@@ -49,28 +50,35 @@ class _Requests:
         return self.request("POST", url, robot=True, **options)
 
     def request(self, method: str, url: str, *, robot: bool = False, **options: Any) -> Any:
-        """As requests.request; of a robot, RequestException is raised where the body says that it refuses."""
+        """As requests.request, without redirects; of a robot, RequestException is raised unless the body says that the
+        message was taken."""
         attempt = current.get() or Attempt("")
         try:
-            response = requests.request(method, url, **options)
+            response = requests.request(method, url, **(options | {"allow_redirects": False}))
         except requests.RequestException as error:
             attempt.reason = f"{type(error).__name__}"
             raise
-        refusal = str(response.status_code) if not response.ok else _refusal(response) if robot else ""
+        if not 200 <= response.status_code < 300:
+            refusal = str(response.status_code)
+        else:
+            refusal = _refusal(response) if robot else ""
         if refusal:
             attempt.reason, attempt.too_long = f"answered {refusal}", refusal in _TOO_LONG
-        if refusal and response.ok:
-            raise _Refused(attempt.reason)
+            if robot:
+                raise _Refused(attempt.reason)
         return response
 
 
 def _refusal(response: requests.Response) -> str:
+    """What a robot says against the message; nothing where it says that it took it."""
     try:
         body = response.json()
     except ValueError:
-        return ""
-    found = ((name, body.get(name)) for name in _ANSWER_IN_BODY) if isinstance(body, dict) else ()
-    return next((f"{name} {code}" for name, code in found if code not in (None, 0, "0")), "")
+        body = None
+    found = {name: body[name] for name in _ANSWER_IN_BODY if name in body} if isinstance(body, dict) else {}
+    if not found:
+        return "without saying that the message was taken"
+    return next((f"{name} {code}"[:100] for name, code in found.items() if code not in (0, "0")), "")
 
 
 def _message_id(domain: str | None = None, **options: Any) -> str:
@@ -82,7 +90,7 @@ def _message_id(domain: str | None = None, **options: Any) -> str:
 
 def install() -> None:
     """Makes Apprise's plugins of this process use these, and keeps addresses out of the log."""
-    for module in (custom_json, dingtalk, feishu, wecombot):
+    for module in (custom_json, dingtalk, feishu, lark, wecombot):
         setattr(module, "requests", _Requests())  # noqa: B010  the modules do not say that they have one
     setattr(email_base, "make_msgid", _message_id)  # noqa: B010
     # both log addresses; why an attempt failed is in its reason

@@ -100,6 +100,7 @@ def _send(address: str, message_id: str, text: Text, timeout: float) -> Result:
         text = fitted(text, _MOST_BYTES.get(plugin.secure_protocol))
         plugin.socket_connect_timeout = plugin.socket_read_timeout = timeout
         plugin.request_rate_per_sec = 0
+        plugin.redirects = False
         if isinstance(getattr(plugin, "headers", None), dict):
             plugin.headers = {**plugin.headers, "Idempotency-Key": message_id}
         if isinstance(getattr(plugin, "payload_extras", None), dict):
