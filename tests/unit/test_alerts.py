@@ -21,6 +21,7 @@ from schemas.verdicts import Verdict
 from services.alerts import domain, store
 from services.alerts.fold import GRACE
 from services.alerts.life import MOVES, OVER
+from services.alerts.notify.items import item_of, news_of, told_of
 from services.alerts.stage import AlertsStage
 from tests.memory import FakeRecord, MemoryShard
 
@@ -486,6 +487,33 @@ def test_a_failed_sample_that_nobody_acts_on_is_reminded_of_and_grows_graver() -
     met = events(one)[-1].deadline
     assert met is not None and (met.phase, met.late) == ("met", True)
     assert one.redis.timers == {}
+
+
+@pytest.mark.parametrize(
+    ("items", "taken_on", "done", "end"),
+    [
+        ((LEAD,), {"kind": "Act", "action": "sealed"}, {"kind": "Close", "reason": "done"}, [("closed", "met")]),
+        ((SALMONELLA,), {"kind": "Acknowledge"}, {"kind": "Act", "action": "sealed"}, []),
+    ],
+)
+def test_that_the_deadline_nears_or_has_passed_is_told_once(items: Any, taken_on: Any, done: Any, end: Any) -> None:
+    one = shard(verdict(1, items=items))
+    (raised,) = events(one)
+    assert raised.act_by is not None
+    due = int(raised.act_by.timestamp() * 1000)
+    one.feed([order(alert_id=raised.alert_id, arrived=NOW + HOUR, **taken_on)])
+    for moment in range(NOW, due + HOUR, HOUR):
+        one.fire(moment)
+    one.feed([order(alert_id=raised.alert_id, event_id="c2", arrived=due + HOUR, **done)])
+    last = events(one)[-1].deadline
+    assert last is not None and (last.phase, last.late) == ("met", True)
+    told, heard = None, []
+    for event in events(one):
+        item = item_of(event, b"")
+        if (news := news_of(item, told)) not in (None, "escalated"):
+            heard.append((news, event.deadline and event.deadline.phase))
+        told = told_of(item, 0) if news is not None else told
+    assert heard == [("raised", None), ("updated", "near"), ("updated", "passed"), *end]
 
 
 def test_an_urgent_one_is_met_by_acting_within_the_day() -> None:

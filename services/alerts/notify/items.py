@@ -77,7 +77,7 @@ def item_of(event: Any, body: bytes, *, urgent: bool = True, follow_up: bool = F
         event.sequence,
         event.state,
         event.level,
-        _mark(event.headline.zh, event.headline.en, event.severity),
+        _mark(event.headline.zh, event.headline.en, event.severity, *_reminder(event)),
         labels_of(event),
         frozenset(one.value for one in event.evidence if one.name == "sample"),
         int(moment.timestamp() * 1000) if moment is not None else 0,
@@ -121,6 +121,16 @@ def news_of(item: Item, told: Told | None) -> News | None:
 def told_of(item: Item, at: int) -> Told:
     """What was told when this item was."""
     return Told(item.sequence, item.state, item.level, item.mark, at)
+
+
+def _reminder(event: Any) -> tuple[str, ...]:
+    """How far a failed sample's deadline has come, as people are reminded of it. That it was met is no reminder."""
+    deadline = event.deadline
+    if deadline is None or event.act_rule is None:
+        return ()
+    if deadline.phase == "met":
+        return ("passed" if deadline.late else "near",)
+    return (deadline.phase,)
 
 
 def _rank(level: str | None) -> int:
