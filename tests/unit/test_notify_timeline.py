@@ -327,6 +327,18 @@ def test_an_absorbed_sample_that_was_told_before_still_tells_its_end(make: Make)
     t.nothing_else()
 
 
+def test_two_that_match_both_sides_of_a_rule_do_not_silence_each_other(make: Make) -> None:
+    timeline = make(
+        PLAIN + "inhibit: [{source: {severity: Extreme}, target: {kind: failed_sample}, equal: [sample_id]}]"
+    )
+    timeline.alert("A", severity="Extreme", item_class="prohibited", sample_id="S1")
+    timeline.alert("B", severity="Extreme", item_class="pathogen", sample_id="S1")
+    timeline.alert("C", severity="Severe", sample_id="S1")
+    timeline.run(HOUR)
+    timeline.got("duty", (30, 31), *raised("A", "B"))
+    timeline.nothing_else()
+
+
 def test_a_rule_with_equal_labels_inhibits_there_alone(make: Make) -> None:
     rules = "inhibit: [{source: {severity: Extreme}, target: {severity: Minor}, equal: [county]}]"
     t = make(PLAIN + rules)

@@ -39,8 +39,10 @@ def may_inhibit(rules: Iterable[Inhibition], item: Item) -> bool:
 
 
 def _inhibits(rule: Inhibition, source: Item, item: Item) -> bool:
-    # an alert that is source and target of a rule must not silence itself
-    if source.over or source.alert_id == item.alert_id or not rule.source.takes(source.labels):
+    if source.over or not rule.source.takes(source.labels):
+        return False
+    # two that are source and target alike would silence each other, and one would silence itself
+    if rule.target.takes(source.labels) and rule.source.takes(item.labels):
         return False
     if any(source.labels.get(name) != item.labels.get(name) for name in rule.equal):
         return False
