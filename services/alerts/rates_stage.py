@@ -31,13 +31,21 @@ class Watched(NamedTuple):
     severity: str
 
 
-#: By floor and cell.
-State = Mapping[str, Watched]
+class State(NamedTuple):
+    """By floor and cell: the rates that lie under their floors, and the epochs of those that have recovered."""
+
+    watched: Mapping[str, Watched]
+    recovered: Mapping[str, str]
 
 
 def watched_key(partition: int) -> str:
     """floor|cell -> Watched, while it lies under its floor."""
     return state_key(STAGE, partition, "watched")
+
+
+def recovered_key(partition: int) -> str:
+    """floor|cell -> the epoch of its latest drop that is over."""
+    return state_key(STAGE, partition, "recovered")
 
 
 class RatesWatchStage:
@@ -61,13 +69,17 @@ class RatesWatchStage:
     async def load(self, redis: Redis, partition: int, inputs: Sequence[Input]) -> State:
         """Which of the rates lay under their floors."""
         rates = [item.event for item in inputs if isinstance(item, Taken)]
-        names = (_name(floor, rate) for rate in rates for floor in self._of(rate))
-        kept = await read_fields(redis, watched_key(partition), names)
-        return {name: Watched(*msgpack.unpackb(value)) for name, value in kept}
+        names = [_name(floor, rate) for rate in rates for floor in self._of(rate)]
+        watched = await read_fields(redis, watched_key(partition), names)
+        recovered = await read_fields(redis, recovered_key(partition), names)
+        return State(
+            {name: Watched(*msgpack.unpackb(value)) for name, value in watched},
+            {name: value.decode() for name, value in recovered},
+        )
 
     def fold(self, state: State, partition: int, inputs: Sequence[Input], version: int) -> Changes:
         """A finding for each rate that stands otherwise than before."""
-        changes, watched = Changes(), dict(state)
+        changes, watched, recovered = Changes(), dict(state.watched), dict(state.recovered)
 
         def take(item: Taken) -> None:
             rate = item.event
@@ -77,12 +89,15 @@ class RatesWatchStage:
                 window = rate.windows.get(floor.window)
                 found = judge(self._floors, floor, window)
                 if found.standing == "under" and (held is None or held.severity != found.severity):
-                    now = Watched(held.epoch if held else rate.as_of, str(found.severity))
+                    epoch = held.epoch if held else _epoch(rate.as_of, recovered.get(name, ""))
+                    now = Watched(epoch, str(found.severity))
                     watched[name] = now
                     changes.put[watched_key(partition)][name] = cast(bytes, msgpack.packb(now))
                     self._tell(changes, partition, item, floor, window, now, "open")
                 elif found.standing == "over" and held is not None:
                     del watched[name]
+                    recovered[name] = held.epoch
+                    changes.put[recovered_key(partition)][name] = held.epoch.encode()
                     changes.put[watched_key(partition)].pop(name, None)
                     changes.delete[watched_key(partition)].append(name)
                     self._tell(changes, partition, item, floor, window, held, "over")
@@ -108,6 +123,12 @@ class RatesWatchStage:
 
 def _name(floor: Floor, rate: Any) -> str:
     return f"{floor.id}|{rate.cell}"
+
+
+def _epoch(day: str, last: str) -> str:
+    """The day of the drop; with a number where it follows another of the same day, whose alert is over."""
+    before, _, number = last.partition("#")
+    return day if before != day else f"{day}#{int(number or 1) + 1}"
 
 
 def _put_wins(changes: Changes, key: str) -> None:

@@ -99,6 +99,29 @@ def test_a_window_without_samples_says_nothing() -> None:
     assert len(findings(watch(rate(0, 160, 40), rate(1, 1, 1, windows={})))) == 1
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_rate_that_drops_again_on_the_day_of_its_recovery_raises_another_alert(at_once: bool) -> None:
+    one = watch(rate(0, 160, 40))
+    later = [rate(1, 190, 10), rate(2, 160, 40), rate(3, 190, 10), rate(4, 140, 60), rate(5, 160, 40)]
+    for batch in [later] if at_once else [[record] for record in later]:
+        one.feed(batch)
+    one.feed([rate(6, 190, 10, as_of="2026-04-01"), rate(7, 160, 40, as_of="2026-04-02")])
+    alerts = MemoryShard(AlertsStage(), PARTITION)
+    for number, message in enumerate(one.of(FINDINGS.name)):
+        alerts.feed([FakeRecord(FINDINGS.name, number, message.key, message.value, partition=PARTITION)])
+    told = [AlertEvent.model_validate_json(message.value or b"") for message in alerts.of(ALERT_EVENTS.name)]
+    assert [(alert.epoch, alert.transition) for alert in told] == [
+        ("2026-03-31", "raised"),
+        ("2026-03-31", "closed"),
+        ("2026-03-31#2", "raised"),
+        ("2026-03-31#2", "closed"),
+        ("2026-03-31#3", "raised"),
+        ("2026-03-31#3", "updated"),
+        ("2026-03-31#3", "closed"),
+        ("2026-04-02", "raised"),
+    ]
+
+
 def test_the_alert_of_a_city_is_with_the_city() -> None:
     found = watch(rate(0, 160, 40, "city", "6210"))
     alerts = MemoryShard(AlertsStage(), PARTITION)
