@@ -101,8 +101,8 @@ def _again(held: AlertEvent, case: Case, now: int, policy: Policy) -> AlertEvent
         "silence_reason": None,
         "deadline": None,
     }
-    told = {**case.begins, **case.adds, **case.says}
-    return moved(held, now, transition="raised", state="raised", reason=case.reason, **forgotten, **start, **told)
+    told = {**forgotten, **start, **case.begins, **case.adds, **case.says}
+    return moved(held, now, transition="raised", state="raised", reason=case.reason, **told)
 
 
 def _updated(held: AlertEvent, case: Case, now: int, policy: Policy) -> AlertEvent | None:

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 
 from schemas.alerts import AlertEvent, Redact
 from schemas.cloudevents import Headers
-from services.alerts import store
+from services.alerts import findings, overdue, store
 from services.alerts.act_by import ActBy
 from services.alerts.escalation import Policy
 from services.alerts.failed_samples import judge
-from services.alerts.findings import find
-from services.alerts.life import advance, command, next_due, redacted
-from services.alerts.overdue import watch
+from services.alerts.life import OVER, advance, command, next_due, redacted
 from services.alerts.store import AlertsState, Followed, Seen
 from services.alerts.values import decode_verdict, milliseconds_of
 from services.runtime import metrics
@@ -68,8 +66,9 @@ class AlertsFold:
         name = deadline_name(event.deadline_id)
         known = self._followed.get(name, Followed(0, None))
         if event.revision > known.revision:
-            held = None if known.alert is None else self._at(known.alert, now)
-            self._follow(name, event.revision, known, watch(held, event, self._partition, now, self._policy))
+            held = self._concerned(known, overdue.identity_of(event, self._partition), now)
+            moved = overdue.watch(held, event, self._partition, now, self._policy)
+            self._follow(name, event.revision, known, moved)
 
     def find(self, item: Taken) -> None:
         """Takes what a detector found."""
@@ -77,8 +76,9 @@ class AlertsFold:
         name = finding_name(finding.rule, finding.subject)
         known = self._followed.get(name, Followed(0, None))
         if finding.revision > known.revision:
-            last = None if known.alert is None else self._at(known.alert, now)
-            self._follow(name, finding.revision, known, find(last, finding, self._partition, now, self._policy))
+            held = self._concerned(known, findings.identity_of(finding, self._partition), now)
+            moved = findings.find(held, finding, self._partition, now, self._policy)
+            self._follow(name, finding.revision, known, moved)
 
     def command(self, item: Taken) -> Answer:
         """Takes an inspector's command."""
@@ -132,6 +132,11 @@ class AlertsFold:
         for alert in advance(self._alerts[identity], now, self._policy):
             self._keep(alert)
         return self._alerts[identity]
+
+    def _concerned(self, known: Followed, identity: str, now: int) -> AlertEvent | None:
+        """The subject's latest alert while that is open, whatever its epoch; then the one of the present epoch."""
+        last = None if known.alert is None else self._at(known.alert, now)
+        return last if last is not None and last.state not in OVER else self._alerts.get(identity)
 
     def _follow(self, name: str, revision: int, known: Followed, moved: AlertEvent | None) -> None:
         if moved is not None:

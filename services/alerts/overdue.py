@@ -9,7 +9,7 @@ from schemas.alerts import AlertEvent, Wording
 from schemas.deadlines import DeadlineEvent
 from services.alerts import values
 from services.alerts.act_by import legal_basis
-from services.alerts.domain import Case, settle
+from services.alerts.domain import Case, alert_id, settle
 from services.alerts.escalation import Policy
 from services.alerts.failed_samples import category_of
 from services.alerts.values import milliseconds_of
@@ -62,6 +62,11 @@ def _facts(event: DeadlineEvent) -> dict[str, Any]:
 
 def _ended(event: DeadlineEvent, standing: Any, reason: str) -> Case:
     return Case(event.rule, event.sample_id, _epoch(event), standing, _facts(event), reason=reason)
+
+
+def identity_of(event: DeadlineEvent, partition: int) -> str:
+    """The id of the alert of the clock as it started."""
+    return alert_id(partition, event.rule, event.sample_id, _epoch(event))
 
 
 def _epoch(event: DeadlineEvent) -> str:

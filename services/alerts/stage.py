@@ -10,7 +10,7 @@ from schemas.alerts import ALERT_COMMAND
 from schemas.structs import struct_of
 from schemas.topics import ALERT_COMMANDS, ALERT_EVENTS, DEADLINES, FINDINGS, VERDICTS
 from schemas.verdicts import Verdict
-from services.alerts import store
+from services.alerts import findings, overdue, store
 from services.alerts.act_by import ActBy
 from services.alerts.domain import owner_of
 from services.alerts.escalation import Policy, load_policy
@@ -61,10 +61,15 @@ class AlertsStage:
         """The alerts that the inputs are about."""
         events = [item.event for item in inputs if isinstance(item, Taken)]
         samples = [event.sample_id for event in events if isinstance(event, VerdictHead)]
-        subjects = [deadline_name(event.deadline_id) for event in events if isinstance(event, DeadlineFacts)]
-        subjects += [finding_name(event.rule, event.subject) for event in events if isinstance(event, Finding)]
-        commands = [event.alert_id for event in events if hasattr(event, "alert_id")]
-        return await store.load(redis, partition, samples, subjects, commands)
+        deadlines = [event for event in events if isinstance(event, DeadlineFacts)]
+        found = [event for event in events if isinstance(event, Finding)]
+        subjects = [deadline_name(event.deadline_id) for event in deadlines]
+        subjects += [finding_name(event.rule, event.subject) for event in found]
+        alert_ids = [event.alert_id for event in events if hasattr(event, "alert_id")]
+        # of the present epoch, which need not be the latest
+        alert_ids += [overdue.identity_of(event, partition) for event in deadlines]
+        alert_ids += [findings.identity_of(event, partition) for event in found]
+        return await store.load(redis, partition, samples, subjects, alert_ids)
 
     def fold(self, state: AlertsState, partition: int, inputs: Sequence[Input], version: int) -> Changes:
         """Moves the alerts that the inputs are about."""

@@ -424,6 +424,42 @@ def test_a_deadline_reckoned_anew_updates_its_alert() -> None:
     assert first.certainty == "Likely"
 
 
+ANEW = {
+    "started_at": "2026-05-02T08:00:00+08:00",
+    "due_at": "2026-06-01T00:00:00+08:00",
+    "near_at": "2026-05-27T00:00:00+08:00",
+}
+
+
+@pytest.mark.parametrize("end", ["closed by people", "met", "void"])
+def test_a_clock_that_began_anew_raises_an_alert_of_its_own(end: str) -> None:
+    one = shard(deadline(3, "passed"))
+    (first,) = events(one)
+    if end == "closed by people":
+        one.feed([order("Close", first.alert_id, reason="done")])
+    else:
+        one.feed([deadline(6, end)])
+    one.feed([deadline(12, "near", **ANEW)])
+    second = events(one)[-1]
+    assert second.transition == "raised" and second.alert_id != first.alert_id
+    one.feed([order("Close", second.alert_id, "c2", reason="done")])
+    one.feed([deadline(14, "passed", **ANEW)])
+    assert events(one)[-1].state == "closed", "that clock's alert has been closed"
+    one.feed([deadline(23, "passed")])
+    again = events(one)[-1]
+    # back at the first start, as if nothing had come between
+    if end == "void":
+        assert (again.alert_id, again.transition) == (first.alert_id, "raised") and again.sequence > first.sequence
+    else:
+        assert again.alert_id == second.alert_id
+
+
+def test_a_window_that_begins_anew_nears_again() -> None:
+    window = {"deadline_id": "S1:food_retest_application", "rule": "food_retest_application", "kind": "window"}
+    one = shard(deadline(2, "near", **window), deadline(4, "passed", **window), deadline(22, "near", **window, **ANEW))
+    assert [alert.transition for alert in events(one)] == ["raised", "closed", "raised"]
+
+
 def test_a_deadline_that_concerns_nobody_raises_nothing() -> None:
     assert events(shard(deadline(1, "met"))) == []
     assert events(shard(deadline(1, "void"))) == []
