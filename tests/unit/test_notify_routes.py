@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from apprise import Apprise
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
@@ -208,6 +209,28 @@ def test_secrets_come_from_the_environment_and_from_files(tmp_path: Path) -> Non
     assert "the-whole-address" in secrets
     with pytest.raises(BadAddress):
         resolve("dingtalk://literal-token", {})
+
+
+ODD = ("p@ss", "p/ss@evil.example", "a#b", "a?to=evil@example.com", "100%41", "a b+c", "x:y;&=,", "密")
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_a_secret_means_itself_whatever_is_in_it(value: str) -> None:
+    address, secrets = resolve("mailtos://${U}:${P}@mail.test?to=zhang@a.test&from=s@a.test", {"U": value, "P": value})
+    mail: Any = Apprise.instantiate(address)
+    assert (mail.smtp_host, mail.user, mail.password) == ("mail.test", value, value)
+    assert [name for _, name in mail.targets] == ["zhang@a.test"]
+    assert value in secrets, "to be taken out of the log"
+    hook: Any = Apprise.instantiate(resolve("jsons://hooks.test/x?+Authorization=${T}", {"T": f"Bearer {value}"})[0])
+    assert (hook.host, hook.headers) == ("hooks.test", {"Authorization": f"Bearer {value}"})
+
+
+def test_a_value_may_be_a_host_with_its_port_or_a_whole_address() -> None:
+    assert resolve("json://${H}/x", {"H": "hooks.test:8080"})[0] == "json://hooks.test:8080/x"
+    assert resolve("json://u:${P}@${H}", {"H": "hooks.test/a", "P": "a/b"})[0] == "json://u:a%2Fb@hooks.test/a"
+    assert resolve("json://${H}", {"H": "h?to=x"})[0] == "json://h%3Fto%3Dx"
+    assert resolve("${WHOLE}", {"WHOLE": "json://h.test/?a=b"})[0] == "json://h.test/?a=b"
+    assert resolve("${BASE}?to=a", {"BASE": "mailto://u:p@h.test"})[0] == "mailto://u:p@h.test?to=a"
 
 
 def run(*arguments: str) -> Result:

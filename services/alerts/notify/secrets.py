@@ -1,10 +1,14 @@
-"""Channels' addresses hold secrets only by reference: `${NAME}` from the environment, `file:PATH` or `${file:PATH}`."""
+"""Channels' addresses hold secrets only by reference: `${NAME}` from the environment, `file:PATH` or `${file:PATH}`.
+
+What an address begins with is one by itself; what stands further in is put in so that it means itself.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _LITERAL_PASSWORD = re.compile(r"^[\w+]+://[^/@:?#]*:([^@/?#]+)@")
@@ -33,10 +37,21 @@ def resolve(address: str, env: Mapping[str, str]) -> tuple[str, tuple[str, ...]]
         value = _file(name.removeprefix("file:")) if name.startswith("file:") else env.get(name)
         if not value:
             raise BadAddress(f"names the variable {name}, which is not set")
-        secrets.append(value)
-        return value
+        before, after = address[: reference.start()], address[reference.end() :]
+        written = _written(value, _REFERENCE.sub("", before), _REFERENCE.sub("", after)) if before else value
+        secrets.extend(dict.fromkeys((value, written)))
+        return written
 
     return _REFERENCE.sub(replaced, address), tuple(secrets)
+
+
+def _written(value: str, before: str, after: str) -> str:
+    """The value as it is written at this place of an address. A host may bring its port, or a path, with it."""
+    raw = value.encode(errors="surrogateescape")
+    if "?" in before:
+        return quote(raw, safe="").replace("%25", "%2525")  # Apprise decodes twice there
+    is_user = "/" not in before.partition("://")[2] and "@" in re.split("[/?#]", after)[0]
+    return quote(raw, safe="" if is_user else "/:[]")
 
 
 def _file(path: str) -> str:
