@@ -543,6 +543,27 @@ def test_an_impossible_date_keeps_the_old_routes(make: Make) -> None:
     timeline.got("duty", (30, 31), *raised("A"))
 
 
+def test_files_that_were_broken_are_read_again_once_they_are_mended(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    timeline = make()
+    live, folder = timeline.live, timeline.folder
+    timeline.write("receivers: new.yaml\n" + PLAIN)
+    assert not live.refresh() and "new.yaml" in str(live.error)
+    assert not live.refresh() and not live.refresh()
+    key = folder / "key"
+    hook = f"'json://duty.test/${{file:{key}}}'"
+    people = f"{{duty: {{channels: {{hook: {hook}}}}}, operations: {{members: [duty]}}}}"
+    (folder / "new.yaml").write_text(f"receivers: {people}")
+    assert not live.refresh() and str(key) in str(live.error)
+    assert not live.refresh() and not live.refresh()
+    assert len(caplog.records) == 2, "each problem is logged once"
+    key.write_text("abc")
+    assert live.refresh() and live.error is None
+    assert live.current.addresses == {"duty/hook": "json://duty.test/abc"}
+    assert not live.refresh()
+
+
 def test_whoever_was_told_under_other_routes_hears_of_the_end(make: Make) -> None:
     t = make()
     t.alert("A")

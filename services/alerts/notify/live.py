@@ -36,9 +36,9 @@ class LiveConfiguration:
         self.current = _NONE
         self.error: BadConfiguration | None = None
         self.loaded_at: int | None = None
+        self._watched: tuple[Path, ...] = ()
         self._seen: Seen = ()
         if path is not None:
-            self._seen = _look((path,))
             self._take(read_configuration(path, env))
         metrics.ROUTES_CURRENT.set(1)
 
@@ -51,22 +51,27 @@ class LiveConfiguration:
         """Reads the files if they have changed; returns whether another configuration is in force now."""
         if self._path is None:
             return False
-        seen = _look(self.current.files or (self._path,))
+        seen = _look(self._watched)
         if seen == self._seen and not force:
             return False
-        self._seen = seen
         try:
             self._take(read_configuration(self._path, self._env))
         except BadConfiguration as error:
+            # those that are broken too, or are not there yet: what is new among them may have changed since it was read
+            watched = tuple(dict.fromkeys((*self.current.files, *error.files)))
+            self._seen = seen if watched == self._watched else ()
+            self._watched = watched
+            if force or str(error) != str(self.error):
+                logger.error("the routes stay as they were, since the new ones cannot be used:\n%s", error)
             self.error = error
             metrics.ROUTES_CURRENT.set(0)
-            logger.error("the routes stay as they were, since the new ones cannot be used:\n%s", error)
             return False
         logger.warning("routes were read anew from %s", self._path)
         return True
 
     def _take(self, configuration: Configuration) -> None:
         self.current, self.error = configuration, None
+        self._watched = configuration.files
         self._seen = _look(configuration.files)
         self.loaded_at = max((int(stamp / 1_000_000) for _, stamp, _ in self._seen), default=0)
         metrics.ROUTES_CURRENT.set(1)
@@ -107,6 +112,6 @@ def _look(files: tuple[Path, ...]) -> Seen:
         try:
             status = file.stat()
             found.append((str(file), status.st_mtime_ns, status.st_size))
-        except OSError:
+        except (OSError, ValueError):
             found.append((str(file), 0, 0))
     return tuple(found)

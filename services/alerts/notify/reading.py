@@ -35,11 +35,12 @@ class Problem(NamedTuple):
 
 
 class BadConfiguration(ValueError):
-    """The files can't be used; `problems` says why."""
+    """The files can't be used; `problems` says why. `files`: all that were read, or could not be."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+        self.files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +62,37 @@ def read_configuration(path: Path, env: Mapping[str, str] | None = os.environ) -
 
     Without an environment, for where there are no secrets, no address is looked at.
     """
+    files: list[Path] = [path]
+    try:
+        return _read(files, env)
+    except BadConfiguration as error:
+        error.files = tuple(files)
+        raise
+
+
+def _read(files: list[Path], env: Mapping[str, str] | None) -> Configuration:
+    """Reads the first of the files, and adds those that it comes by."""
+    path = files[0]
     routes = _File(path)
     spec = routes.parse(RoutesFile)
-    people = _File(path.parent / spec.receivers)
+    files.append(path.parent / spec.receivers)
+    people = _File(files[-1])
     receivers = people.parse(ReceiversFile).receivers
     problems = [*_unknown(routes, people, spec, receivers)]
     root = _route(spec.route, None, "route")
     problems += [Problem(routes.name, routes.line(where), _text(where), reason) for where, reason in unreachable(root)]
     addresses: dict[str, str] = {}
     secrets: list[str] = []
-    files: list[Path] = []
     for name, receiver in receivers.items():
         for channel, address in receiver.channels.items() if env is not None else ():
             where = ("receivers", name, "channels", channel)
+            files += _files_in(address)
             try:
                 resolved, found = resolve(address, env or {})
                 if not is_address(resolved):
                     raise BadAddress("is no address that Apprise understands")
                 addresses[f"{name}/{channel}"] = resolved
                 secrets += found
-                files += _files_in(address)
             except BadAddress as error:
                 problems.append(Problem(people.name, people.line(where), _text(where), str(error)))
     if problems:
@@ -95,7 +107,7 @@ def read_configuration(path: Path, env: Mapping[str, str] | None = os.environ) -
         ),
         spec.operations,
     )
-    return Configuration(routing, addresses, spec.delivery, tuple(dict.fromkeys(secrets)), (path, people.path, *files))
+    return Configuration(routing, addresses, spec.delivery, tuple(dict.fromkeys(secrets)), tuple(files))
 
 
 def unreachable(root: Route) -> Iterator[tuple[Path_, str]]:
