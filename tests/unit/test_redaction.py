@@ -6,6 +6,7 @@ import json
 from typing import Any, get_args
 
 import pytest
+from click.testing import CliRunner
 
 from schemas.alerts import AlertEvent, AlertState
 from schemas.topics import ALERT_EVENTS
@@ -131,3 +132,38 @@ def test_a_redaction_that_comes_twice_is_a_duplicate() -> None:
 
 def events(of: MemoryShard) -> list[AlertEvent]:
     return [AlertEvent.model_validate_json(message.value or b"") for message in of.of(ALERT_EVENTS.name)]
+
+
+TOLD: dict[str, list[dict[str, Any]]] = {
+    "sampling.samples.v1": [
+        {"type": "Sample", "sample_id": "S1", "sampled_by": ["张三"]},
+        {"type": "Sample", "sample_id": "S2", "sampled_by": ["李四"]},
+        {"type": "Sample", "sample_id": "S2", "sampled_by": []},
+    ],
+    "alerts.events.v1": [{"type": "AlertEvent", "alert_id": "A1"}, {"type": "AlertEvent", "alert_id": "A2"}],
+    "alerts.commands.v1": [{"type": "Act", "alert_id": "A1", "by": "x", "action": "王五去过"}],
+}
+
+
+def redact(monkeypatch: pytest.MonkeyPatch, names: bytes) -> Any:
+    from services.cli import redact_commands
+
+    monkeypatch.setattr(redact_commands, "_bodies", lambda _, topic: iter(TOLD[topic]))
+    monkeypatch.setenv("SAMPLEWATCH_KAFKA", "nowhere:9092")
+    monkeypatch.delenv("SAMPLEWATCH_DIR", raising=False)
+    return CliRunner().invoke(redact_commands.redact, ["-", "--by", "ops-3", "--dry-run"], input=names)
+
+
+def test_the_first_name_of_a_file_that_starts_with_a_byte_order_mark_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = redact(monkeypatch, "\ufeff张三\r\n王五\r\n".encode())
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "samples: 1, alerts: 1\n", "")
+
+
+def test_names_that_nothing_names_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = redact(monkeypatch, "张三\n李四\n赵六\n".encode())
+    assert (done.stdout, done.stderr) == ("samples: 1, alerts: 0\n", "found nowhere: 李四, 赵六\n")
+
+
+def test_names_in_another_encoding_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = redact(monkeypatch, "张三\n".encode("gb18030"))
+    assert done.exit_code == 2 and "is not UTF-8" in done.stderr
