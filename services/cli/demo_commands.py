@@ -54,8 +54,8 @@ def demo(*, directory: Path, keep: bool, samples: int, seed: int, as_json: bool)
 
     Fed are a synthetic year of a city with its ground truth, and real laboratory data where it lies beside the
     checkout (../shared/data). The directory is made anew each time; summary.json in it says what came out. The exit
-    status is 0 only if every count is as the ground truth says. Always on the embedded runtime, whatever
-    SAMPLEWATCH_KAFKA says.
+    status is 0 only if every count is as the ground truth says. Always on the embedded runtime: of the SAMPLEWATCH_…
+    variables only SAMPLEWATCH_LOG_LEVEL counts.
 
     \b
     samplewatch demo

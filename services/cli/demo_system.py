@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,9 @@ from services.cli.readiness import is_ready
 SUMMARY = "summary.json"
 #: What an instance and a demo leave in their directory. With anything else in it, a directory is not ours to remove.
 _OURS = {"faust", "kafka", "lock", "logs", "ports.json", "redis", "state.json", SUMMARY}
-#: The demo never writes to a broker that somebody else uses.
-_ELSEWHERE = (
-    "SAMPLEWATCH_KAFKA",
-    "SAMPLEWATCH_REDIS",
-    "SAMPLEWATCH_DIR",
-    "SAMPLEWATCH_SAMPLING_URL",
-    "SAMPLEWATCH_LAB_RESULTS_URL",
-    "SAMPLEWATCH_ALERTS_URL",
-)
+#: Of the operator's settings only this one counts: others would tell real receivers of simulated alerts, or write to a
+#: broker that somebody else uses.
+_KEPT = frozenset({"SAMPLEWATCH_LOG_LEVEL"})
 #: From the first process to the last ready service, on a machine that does other things as well.
 _READY_S = 90.0
 #: More than the supervisor takes at worst, which kills what does not stop.
@@ -50,11 +44,16 @@ def make_fresh(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
+def forget_settings(env: MutableMapping[str, str]) -> None:
+    """Takes out every setting of Samplewatch but those that a demo keeps, for this process and those it starts."""
+    for name in [name for name in env if name.startswith("SAMPLEWATCH_") and name not in _KEPT]:
+        del env[name]
+
+
 @contextmanager
 def running(directory: Path, say: Callable[[str], None]) -> Iterator[DemoSystem]:
     """An empty instance in the directory, ready; stopped at the end, and killed by the kernel if this process is."""
-    for name in _ELSEWHERE:
-        os.environ.pop(name, None)
+    forget_settings(os.environ)
     try:
         classpath()  # says what it downloads
     except DownloadError as error:
