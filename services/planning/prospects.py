@@ -16,7 +16,9 @@ def prospects(counts: Mapping[Place, Tally]) -> list[Prospect]:
     were inconclusive has no units, and is one of these. None where no cell has units.
 
     A cell's prior is centred on its stratum (stage, category), shrunk in its turn; its strength is the one that makes
-    the counts of all cells likeliest. A stratum without units takes what is above it.
+    the counts of all cells likeliest, but no more than the units of its stratum and one: where cells differ no more
+    than chance has them the likeliest is without bound, and a stratum can tell no more of a cell than it knows itself.
+    A stratum without units takes what is above it.
     """
     strata: dict[tuple[str, ...], Tally] = {}
     for place, tally in counts.items():
@@ -38,8 +40,8 @@ def prospects(counts: Mapping[Place, Tally]) -> list[Prospect]:
         for stage, category in kinds:
             place = Place(county, stage, category)
             units, failed = counts.get(place, Tally(0, 0))
-            mean = means[_path(place)]
-            a, b = failed + strength * mean, units - failed + strength * (1 - mean)
+            mean, weight = means[_path(place)], min(strength, strata[_path(place)].units + 1)
+            a, b = failed + weight * mean, units - failed + weight * (1 - mean)
             found.append(Prospect(place, a, b, units, failed))
     return found
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.alerts.hotspots.expected import Tally
+from services.alerts.hotspots.intervals import beta_interval
 from services.cli.plan_commands import _show
 from services.planning.allocation import BudgetTooSmall, Line, Place, Prospect, allocate
 from services.planning.draw import Inspector, Target, digest, draw
@@ -94,6 +95,21 @@ def test_a_county_whose_samples_all_were_inconclusive_stays_covered() -> None:
     lines = allocate(found, 4, random())
     assert {line.prospect.place.county for line in lines if line.floor} == {"A", "B"}
     assert {line.prospect.place.category for line in lines if line.floor} == {"x", "z"}
+
+
+def test_a_stratum_that_was_scarcely_sampled_is_not_taken_for_known() -> None:
+    # every county fails alike, so the likeliest strength has no bound
+    counts = {Place(c, "s", k): tally for c in "ABCDEFGH" for k, tally in (("x", Tally(200, 4)), ("y", Tally(60, 3)))}
+    scarce, never = Place("A", "s", "rare"), Place("B", "s", "rare")
+    found = prospects({**counts, scarce: Tally(6, 1)})
+    known = {prospect.place: beta_interval(prospect.a, prospect.b) for prospect in found}
+    for place in (scarce, never):
+        low, high = known[place]
+        assert low < 0.01 and high > 0.15
+    low, high = known[Place("A", "s", "x")]
+    assert 0.01 < low < 0.02 < high < 0.03
+    lines = {line.prospect.place: line for line in allocate(found, 400, random())}
+    assert all(lines[place].information > 10 for place in (scarce, never))
 
 
 PLACE = Place("621002", "catering", "meat")
