@@ -18,7 +18,8 @@ from services.cli.backup_files import Entry
 from services.cli.connection import redis_of
 from services.cli.dead_letters import dead_letter_topic, letter_of
 from services.cli.event_lines import BadLine, content_digest, read_lines
-from services.cli.outgoing import Answers, Outgoing, outgoing
+from services.cli.outgoing import OUTCOMES, Answers, Outgoing, outgoing
+from services.cli.publish_commands import print_answers
 from services.cli.publishing import Publisher
 from services.runtime import topic_writing
 from services.runtime.settings import PARTITIONS
@@ -266,3 +267,10 @@ def test_topics_are_compared_by_partitions_copies_and_settings() -> None:
     few = [{"replica_nodes": [1]}] * 3
     settings = [problem.setting for problem in compare(topic, few, {**config, "retention.ms": "1"}, 3)]
     assert settings == ["partitions", "replication.factor", "retention.ms"]
+
+
+def test_answers_are_printed_as_they_are_and_not_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {"line": 1, "outcome": "rejected", "event_id": r"\[red]e1", "field": "x", "reason": "[/] gone"}
+    print_answers({"events": 1, **dict.fromkeys(OUTCOMES, 0), "rejected": 1, "answers": [told]})
+    printed = capsys.readouterr().out
+    assert r"\[red]e1" in printed and "[/] gone" in printed
