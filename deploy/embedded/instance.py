@@ -52,7 +52,7 @@ def find_instance(directory: str | None = None) -> Instance:
     What the user has said never loses to what happens to run on the machine. Raises click.ClickException, in words for
     the user, when there is none, or more than one.
     """
-    if not _named(directory) and (instance := _from_environment()) is not None:
+    if (instance := from_environment(directory)) is not None:
         return instance
     chosen = locate(directory)
     if chosen is None:
@@ -93,10 +93,11 @@ def instance_of(directory: Path, state: Mapping[str, Any]) -> Instance:
     return Instance(directory, state["bootstrap"], state["redis"], services)
 
 
-def _from_environment() -> Instance | None:
-    """What SAMPLEWATCH_KAFKA and _REDIS name: the running instance that uses this broker, else the addresses alone."""
+def from_environment(directory: str | None) -> Instance | None:
+    """What SAMPLEWATCH_KAFKA and _REDIS name, unless a directory is named: the running instance that uses this broker,
+    else the addresses alone."""
     kafka, redis = os.environ.get("SAMPLEWATCH_KAFKA"), os.environ.get("SAMPLEWATCH_REDIS")
-    if not kafka or not redis:
+    if _named(directory) or not kafka or not redis:
         return None
     for running in map(load_instance, registered()):
         if running is not None and running.bootstrap == kafka:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from deploy.embedded.instance import Instance, find_instance, load_instance, locate
+from deploy.embedded.instance import Instance, from_environment, load_instance, locate
 from deploy.embedded.process import is_alive
 from deploy.embedded.state import lock_held, lock_owner
 from services.cli.readiness import accepts, is_ready
@@ -47,7 +47,11 @@ def up(directory: str | None, detach: bool, services: str | None) -> None:
 @_dir_option
 def down(directory: str | None) -> None:
     """Stop the services, Kafka and Redis. The data stays, and the next `up` goes on with it."""
-    chosen = locate(directory) or Path(DEFAULT_DIR).resolve()
+    addressed = from_environment(directory)
+    if addressed is not None and addressed.dir is None:
+        click.echo(f"nothing that `samplewatch up` started here uses {addressed.bootstrap}")
+        return
+    chosen = (addressed and addressed.dir) or locate(directory) or Path(DEFAULT_DIR).resolve()
     owner = lock_owner(chosen) if lock_held(chosen) else None
     if owner is None and not lock_held(chosen):
         click.echo(f"nothing is running in {chosen}")
@@ -68,12 +72,9 @@ def down(directory: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(directory: str | None, as_json: bool) -> None:
     """Show what runs, where, and whether it is ready. The exit status is 0 only if everything is."""
-    chosen = locate(directory)
-    instance: Instance | None
-    if chosen is None and os.environ.get("SAMPLEWATCH_KAFKA") and os.environ.get("SAMPLEWATCH_REDIS"):
-        instance = find_instance(None)
-    else:
-        chosen = chosen or Path(DEFAULT_DIR).resolve()
+    instance = from_environment(directory)
+    chosen = instance.dir if instance else locate(directory) or Path(DEFAULT_DIR).resolve()
+    if instance is None and chosen is not None:
         instance = load_instance(chosen)
     running = instance.running() if instance else chosen is not None and lock_held(chosen)
     services = instance.services if instance else {}
