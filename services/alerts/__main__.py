@@ -1,9 +1,6 @@
 """Runs the alerts service: `python -m services.alerts`, with its settings from the environment."""
 
-from services.alerts.app import make_app
-from services.runtime.app import run
-from services.runtime.settings import Settings
+from services.runtime.start import start
 
 if __name__ == "__main__":
-    settings = Settings.from_env()
-    run(make_app(settings), settings)
+    start("services.alerts.app")

@@ -15,7 +15,7 @@ dir_option: Callable[[Any], Any] = click.option(
 
 
 def bootstrap_of(directory: str | None) -> str:
-    """The Kafka address to work with. Raises click.ClickException where there is none.
+    """The Kafka address to work with. Raises click.ClickException where there is none, BadSetting for a wrong one.
 
     A directory that is named comes first, then SAMPLEWATCH_KAFKA, then the only instance that runs: what the user has
     said must never lose to what happens to run on the machine, since these commands write. They need no Redis.
@@ -34,4 +34,7 @@ def redis_of(directory: str | None) -> str | None:
 
 def _kafka_alone(directory: str | None) -> str | None:
     """SAMPLEWATCH_KAFKA, unless a directory is named."""
-    return None if directory or os.environ.get("SAMPLEWATCH_DIR") else os.environ.get("SAMPLEWATCH_KAFKA")
+    from services.runtime.settings import brokers
+
+    kafka = None if directory or os.environ.get("SAMPLEWATCH_DIR") else os.environ.get("SAMPLEWATCH_KAFKA")
+    return kafka and brokers(kafka)

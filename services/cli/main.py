@@ -95,7 +95,11 @@ class LazyGroup(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
         except Exception as error:
-            if isinstance(error, OSError) or _library(error) in _EXPECTED_FROM:
+            from services.runtime.settings import BadSetting
+
+            if isinstance(error, UnicodeDecodeError):
+                raise click.ClickException(f"a file that has to be UTF-8 text is not: {error}") from error
+            if isinstance(error, OSError | BadSetting) or _library(error) in _EXPECTED_FROM:
                 raise click.ClickException(f"{error}" or repr(error)) from error
             raise
 

@@ -18,6 +18,7 @@ from deploy.embedded.instance import ServiceInfo, instance_of
 from deploy.embedded.process import spawn, stop, tail
 from deploy.embedded.state import lock_held, read_state
 from services.cli.readiness import is_ready
+from services.runtime.settings import brokers
 
 #: From the first process to the last ready service. Downloads come before and do not count.
 READY_TIMEOUT_S = 180.0
@@ -37,7 +38,9 @@ class _NotReadyError(click.ClickException):
 
 def start_instance(directory: Path, *, detach: bool, services: Sequence[str] | None) -> None:
     """Returns when everything is ready if it ran before or with detach; else when the instance has been stopped."""
-    if not os.environ.get("SAMPLEWATCH_KAFKA"):
+    if kafka := os.environ.get("SAMPLEWATCH_KAFKA"):
+        brokers(kafka)  # a wrong one is told now, and not by the log of what was started
+    else:
         _download()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)

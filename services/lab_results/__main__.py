@@ -1,9 +1,6 @@
 """Runs the lab_results service: `python -m services.lab_results`, with its settings from the environment."""
 
-from services.lab_results.app import make_app
-from services.runtime.app import run
-from services.runtime.settings import Settings
+from services.runtime.start import start
 
 if __name__ == "__main__":
-    settings = Settings.from_env()
-    run(make_app(settings), settings)
+    start("services.lab_results.app")

@@ -13,13 +13,14 @@ from services.lab_results.rates_stage import RatesStage
 from services.lab_results.stage import SERVICE, LabStage
 from services.runtime.app import build_app
 from services.runtime.patience import persist
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, setting
 from services.runtime.signatures import load_registry
 
 
 def make_app(settings: Settings) -> faust.App:
-    """The Faust app of the lab_results service. Raises BadRegistry for a file of laboratories that is wrong."""
-    laboratories = load_registry(Path(settings.laboratories)) if settings.laboratories else None
+    """The Faust app of the lab_results service. Raises BadSetting for a file that is wrong."""
+    with setting("SAMPLEWATCH_LABORATORIES"):
+        laboratories = load_registry(Path(settings.laboratories)) if settings.laboratories else None
     daily = measure_laboratories(settings)
     app, redis = build_app(SERVICE, settings, [LabStage(laboratories=laboratories, daily=daily), RatesStage()])
     add_api(app, redis)

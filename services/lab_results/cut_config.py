@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from services.runtime.settings import BadSetting
+
 #: The setting that names another file than the one shipped.
 SETTING = "SAMPLEWATCH_CUTS"
 _SHIPPED = Path(__file__).with_name("cuts.yaml")
@@ -31,7 +33,7 @@ PLACE_ATTRIBUTES = (
 WHO_ATTRIBUTES = ("laboratory", "producer", "sampled_party")
 
 
-class CutError(ValueError):
+class CutError(BadSetting):
     """The file of cuts can't be used; says where and why."""
 
 
@@ -53,15 +55,16 @@ class Cut(NamedTuple):
 
 def read_cuts(path: Path | None = None) -> tuple[Cut, ...]:
     """The cuts of a file, by default the one that SAMPLEWATCH_CUTS names or else the shipped one; raises CutError."""
+    said = f"{SETTING}: " if path is None and os.environ.get(SETTING) else ""
     path = path or Path(os.environ.get(SETTING) or _SHIPPED)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CutError(f"{path}: {error}") from None
+        raise CutError(f"{said}{path}: {error}") from None
     try:
         return parse_cuts(content)
     except CutError as error:
-        raise CutError(f"{path}: {error}") from None
+        raise CutError(f"{said}{path}: {error}") from None
 
 
 def parse_cuts(content: Any) -> tuple[Cut, ...]:

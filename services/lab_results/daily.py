@@ -9,7 +9,7 @@ from pathlib import Path
 from services.deadlines.working_days import load_working_days
 from services.runtime import metrics
 from services.runtime.calendar import SHANGHAI
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, setting
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ def measure_laboratories(settings: Settings) -> tuple[str, ...]:
     for lab_id in daily:
         metrics.LABORATORY_RESULTS.labels(lab_id)  # from 0, so that the first result is an increase
         metrics.LABORATORY_DAILY.labels(lab_id).set(1)
-    calendar = load_working_days(Path(settings.working_days) if settings.working_days else None)
+    with setting("SAMPLEWATCH_WORKING_DAYS"):
+        calendar = load_working_days(Path(settings.working_days) if settings.working_days else None)
     metrics.WORKING_DAY.set_function(lambda: calendar.works(datetime.now(SHANGHAI).date()))
     return daily

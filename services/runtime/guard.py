@@ -16,7 +16,7 @@ from aiohttp.web import Request, Response, StreamResponse, middleware
 from services.runtime.access import OPEN, refusal, region_finder, within
 from services.runtime.parameters import problem
 from services.runtime.rate_limit import Bucket
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, setting
 from services.runtime.tokens import Token, hash_of, load_tokens
 
 logger = logging.getLogger(__name__)
@@ -25,9 +25,11 @@ Handler = Callable[[Request], Awaitable[StreamResponse]]
 
 
 def web_options(settings: Settings) -> dict[str, Any]:
-    """The options of the service's web application; without a file of tokens there are none. Raises BadTokens."""
+    """The options of the service's web application; without a file of tokens there are none. Raises BadSetting."""
     if settings.tokens:
-        return {"middlewares": [guard(load_tokens(Path(settings.tokens)), time.monotonic)]}
+        with setting("SAMPLEWATCH_TOKENS"):
+            tokens = load_tokens(Path(settings.tokens))
+        return {"middlewares": [guard(tokens, time.monotonic)]}
     if not _is_loopback(settings.http_host):
         logger.warning("pages are open to all on %s: SAMPLEWATCH_TOKENS is not set", settings.http_host)
     return {}

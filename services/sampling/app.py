@@ -14,7 +14,7 @@ from services.runtime.app import build_app
 from services.runtime.calendar import SHANGHAI
 from services.runtime.history import RecordReader
 from services.runtime.parameters import BadParameter
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, setting
 from services.sampling.deadlines_query import deadlines_of
 from services.sampling.gauges import keep_open_deadlines
 from services.sampling.history import history_of
@@ -22,9 +22,11 @@ from services.sampling.stage import SERVICE, SamplingStage
 
 
 def make_app(settings: Settings) -> faust.App:
-    """The Faust app of the sampling service."""
-    table = load_table(Path(settings.deadlines)) if settings.deadlines else load_table()
-    calendar = load_working_days(Path(settings.working_days) if settings.working_days else None)
+    """The Faust app of the sampling service. Raises BadSetting for a file that is wrong."""
+    with setting("SAMPLEWATCH_DEADLINES"):
+        table = load_table(Path(settings.deadlines)) if settings.deadlines else load_table()
+    with setting("SAMPLEWATCH_WORKING_DAYS"):
+        calendar = load_working_days(Path(settings.working_days) if settings.working_days else None)
     stage = SamplingStage(table, calendar)
     app, redis = build_app(SERVICE, settings, [stage])
     reader = RecordReader(settings.kafka)
