@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from services.cli.connection import bootstrap_of, dir_option, redis_of
+from services.cli.param_types import FiniteRange
 
 
 @click.group()
@@ -30,6 +31,7 @@ def backup() -> None:
 @click.argument("target", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--margin",
+    type=FiniteRange(0, 86_400),
     default=5.0,
     show_default=True,
     help="Seconds before now at which the cut lies: more than the clocks of this machine and the brokers differ.",

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from services.capacity.model import Costs, Plan, load_costs, plan
+from services.cli.param_types import FiniteRange
 
 _FACTORS = (1, 10, 100, 1000)
 
@@ -16,7 +17,7 @@ _FACTORS = (1, 10, 100, 1000)
 @click.command()
 @click.option(
     "--samples-per-day",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, 1e12, min_open=True),
     required=True,
     metavar="N",
     help="Samples taken a day.",

@@ -132,7 +132,10 @@ def due(rule_id: str, start: str, path: Path | None, working_days: Path | None, 
     if rule_id not in found.by_id:
         raise click.BadParameter(f"{rule_id!r} is none of {', '.join(found.by_id)}", param_hint="--rule")
     started_at = moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)
-    clock = clock_for(found, rule_id, started_at, calendar)
+    try:
+        clock = clock_for(found, rule_id, started_at, calendar)
+    except OverflowError:
+        raise click.BadParameter(f"{start} has no calendar around it", param_hint="--from") from None
     if clock is None:
         raise click.ClickException(f"no version of {rule_id} is in force at {start}")
     rule, end = clock.rule, clock.due

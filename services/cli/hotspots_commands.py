@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -17,8 +16,10 @@ from services.alerts.hotspots.evaluation import tables
 from services.alerts.hotspots.evaluation.real import Observation
 from services.alerts.hotspots.scan import Cluster, scan
 from services.cli.connection import dir_option
+from services.cli.csv_rows import csv_rows
 from services.cli.http import ask
 from services.cli.import_commands import FORMATS
+from services.cli.param_types import FiniteRange, Quarter
 from services.cli.tables import PlainTable
 from services.importers import Imported, NotThisFormat
 from services.runtime.calendar import day_of
@@ -35,7 +36,7 @@ def hotspots() -> None:
 @click.option("--domain", help="Only this domain.")
 @click.option("--plan", help="Only this plan.")
 @click.option("--cut", help="Only cells of this cut.")
-@click.option("--quarter", metavar="2026Q4", help="Only this quarter.")
+@click.option("--quarter", type=Quarter(), metavar="2026Q4", help="Only this quarter.")
 @click.option("--level", help="high_confidence, confirmed, watch or none; by default all but none.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the service's answer.")
@@ -72,7 +73,7 @@ def list_(*, as_json: bool, directory: str | None, **parameters: Any) -> None:
 @hotspots.command()
 @click.option("--replicates", type=click.IntRange(2), default=200, show_default=True, help="Simulated quarters each.")
 @click.option("--cells", type=click.IntRange(2), default=200, show_default=True, help="Cells of a quarter.")
-@click.option("--mean", type=click.FloatRange(0.001, 0.3), default=0.0286, show_default=True, help="Mean failure rate.")
+@click.option("--mean", type=FiniteRange(0.001, 0.3), default=0.0286, show_default=True, help="Mean failure rate.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same numbers.")
 @click.option(
     "--real",
@@ -118,7 +119,7 @@ def _observations(file_format: str, file: Path) -> Iterator[Observation]:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--model", type=click.Choice(["poisson", "bernoulli"]), default="bernoulli", show_default=True)
 @click.option(
-    "--share", type=click.FloatRange(0, 0.5, min_open=True), default=0.1, show_default=True, help="Largest window."
+    "--share", type=FiniteRange(0, 0.5, min_open=True), default=0.1, show_default=True, help="Largest window."
 )
 @click.option("--replicates", type=click.IntRange(0), default=999, show_default=True, help="Random data sets.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same p-values.")
@@ -167,18 +168,13 @@ def _named(cluster: Cluster, places: list[str]) -> dict[str, Any]:
 
 
 def _read(file: Path) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]]]:
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise click.ClickException(f"{file.name}: column {missing[0]} is missing")
-        places, rows = [], []
-        for number, row in enumerate(reader, 2):
-            places.append(row["place"])
-            try:
-                rows.append([float(row["x"]), float(row["y"]), int(row["population"]), int(row["cases"])])
-            except ValueError as error:
-                raise click.ClickException(f"{file.name}: line {number}: {error}") from error
+    places, rows = [], []
+    for line, (place, x, y, population, cases) in csv_rows(file, _COLUMNS):
+        places.append(place)
+        try:
+            rows.append([float(x), float(y), int(population), int(cases)])
+        except ValueError as error:
+            raise click.ClickException(f"{file.name}: line {line}: {error}") from error
     if not rows:
         raise click.ClickException(f"{file.name}: no places")
     return places, np.array(rows, dtype=np.float64)

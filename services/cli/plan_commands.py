@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from hashlib import sha256
@@ -18,7 +16,9 @@ from rich.console import Console
 from services.alerts.hotspots.expected import Tally
 from services.alerts.hotspots.quarters import first_day, last_day
 from services.cli.connection import dir_option
+from services.cli.csv_rows import csv_rows
 from services.cli.http import ask_all
+from services.cli.param_types import Quarter
 from services.cli.tables import PlainTable
 from services.lab_results.cuts import CROSS
 from services.planning.allocation import BudgetTooSmall, Line, Place, allocate
@@ -33,7 +33,13 @@ _MOST_SHOWN = 40
 
 @click.command()
 @click.option("--budget", type=click.IntRange(1), required=True, help="How many samples.")
-@click.option("--period", required=True, metavar="2027Q1", help="The quarter to plan; it rests on the year before it.")
+@click.option(
+    "--period",
+    type=Quarter(),
+    required=True,
+    metavar="2027Q1",
+    help="The quarter to plan; it rests on the year before it.",
+)
 @click.option("--domain", default="food", show_default=True)
 @click.option("--plan", "of_plan", default="supervision", show_default=True, help="Plans are never pooled.")
 @click.option("--floor", type=click.IntRange(0), default=1, show_default=True, help="Samples for each county, stage …")
@@ -69,8 +75,6 @@ def plan(
     --targets     CSV with the columns identity, name, county, stage
     --inspectors  CSV with the columns identity, name, county (empty: all counties)
     """
-    if not re.fullmatch(r"\d{4}Q[1-4]", period):
-        raise click.BadParameter("is a quarter such as 2027Q1", param_hint="--period")
     # up to the quarter, or to today where that comes first
     last = min(first_day(period) - timedelta(days=1), date.today())  # noqa: DTZ011  only a day's difference
     counts = dict(_counts(directory, domain, of_plan, last))
@@ -81,8 +85,8 @@ def plan(
         lines = allocate(prospects(counts), budget, random, floor)
     except BudgetTooSmall as error:
         raise click.ClickException(str(error)) from error
-    parties = [Target(*row) for row in _rows(targets, Target._fields)]
-    people = [Inspector(*row) for row in _rows(inspectors, Inspector._fields)]
+    parties = [Target(*row) for _, row in csv_rows(targets, Target._fields)] if targets else []
+    people = [Inspector(*row) for _, row in csv_rows(inspectors, Inspector._fields)] if inspectors else []
     visits = {line.prospect.place: draw(seed, line.prospect.place, line.samples, parties, people) for line in lines}
     if as_json:
         lists = {"targets": digest(parties), "inspectors": digest(people)}
@@ -99,18 +103,6 @@ def _counts(directory: str | None, domain: str, plan: str, last: date) -> Iterat
     rows, _ = ask_all(directory, "lab_results", "/rates", parameters, "rates")
     for row in rows:
         yield Place(*row["cell"].split(CROSS)), Tally(row["pass"] + row["fail"], row["fail"])
-
-
-def _rows(file: Path | None, columns: tuple[str, ...]) -> Iterator[list[str]]:
-    if file is None:
-        return
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        missing = [name for name in columns if name not in (reader.fieldnames or ())]
-        if missing:
-            raise click.ClickException(f"{file.name}: column {missing[0]} is missing")
-        for row in reader:
-            yield [row[name] or "" for name in columns]
 
 
 def _json(line: Line, visits: list[Draw]) -> dict[str, Any]:

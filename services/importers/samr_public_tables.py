@@ -18,6 +18,7 @@ from zipfile import BadZipFile
 from pydantic import ValidationError
 
 from services.importers import BadRow, Found, Note, NotThisFormat, samr_cells
+from services.importers.csv_text import csv_text
 from services.importers.samr_public_columns import fields_of, puts_slashes
 from services.importers.samr_public_events import Unsaid, imported
 from services.importers.samr_row import Refused
@@ -85,13 +86,7 @@ def read_rows(path: Path) -> Iterator[Numbered | BadRow]:
 
 def _sheets(path: Path) -> Iterator[Iterable[Sequence[Any]]]:
     if path.suffix.lower() == ".csv":
-        raw = path.read_bytes()
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            # what a Chinese Excel writes
-            text = raw.decode("gb18030")
-        yield csv.reader(io.StringIO(text, newline=""))
+        yield csv.reader(io.StringIO(csv_text(path.read_bytes()), newline=""))
         return
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException

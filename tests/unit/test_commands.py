@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from deploy.embedded.registry import register
 from deploy.embedded.state import acquire_lock, release_lock, state_path, write_json
 from services.cli import audit_commands
+from services.cli.csv_rows import csv_rows
 from services.cli.main import main
 
 
@@ -69,3 +70,61 @@ def test_down_stops_nothing_that_uses_another_broker(other_instance: Path, monke
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("something was stopped"))
     done = run("down")
     assert (done.exit_code, done.output) == (0, "nothing that `samplewatch up` started here uses 127.0.0.1:1\n")
+
+
+PLACES = "place,x,y,population,cases\n庆阳,1,2,300,3\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_a_csv_is_read_in_the_encodings_that_spreadsheets_write(encoding: str, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_bytes("identity,name\r\nL1,庆阳\r\nL2\r\n".encode(encoding))
+    assert list(csv_rows(file, ("name", "identity"))) == [(2, ["庆阳", "L1"]), (3, ["", "L2"])]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (PLACES.encode() + b"x,1,2\n", "line 3"),
+        (PLACES.encode() + b"\xff\xff\xff", "neither UTF-8 nor GB 18030"),
+        (b"place,x\n", "column y is missing"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_is_told_in_one_line(content: bytes, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "places.csv"
+    file.write_bytes(content)
+    done = run("hotspots", "scan", str(file))
+    assert done.exit_code == 1 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+PLAN = ("plan", "--budget", "5", "--seed", "s", "--period")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*PLAN, "0001Q1"),
+        (*PLAN, "9999Q4"),
+        (*PLAN, "2027Q5"),
+        ("hotspots", "list", "--quarter", "2026Q9"),
+        ("hotspots", "evaluate", "--mean", "nan"),
+        ("deadlines", "due", "--rule", "food_report", "--from", "9999-12-30"),
+        ("capacity", "--samples-per-day", "nan"),
+        ("capacity", "--samples-per-day", "inf"),
+        ("backup", "create", "made", "--margin", "nan"),
+        ("backup", "create", "made", "--margin", "-1"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_by_its_option(words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert done.exit_code == 2 and "Error: Invalid value for " in done.stderr, (done.stderr, done.exception)
+
+
+def test_addresses_and_files_that_cannot_be_used_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_commands, "_commands", lambda *_: "庆阳".encode("gb18030").decode())
+    done = run("audit")
+    assert done.exit_code == 1 and done.stderr.startswith("Error: a file that has to be UTF-8 text is not")
+    monkeypatch.setenv("SAMPLEWATCH_KAFKA", "a:b:c")
+    done = run("topics", "check")
+    assert done.exit_code == 1 and done.stderr.startswith("Error: SAMPLEWATCH_KAFKA is 'a:b:c'")
+    assert done.stderr.count("\n") == 1
