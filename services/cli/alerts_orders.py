@@ -17,6 +17,7 @@ from schemas.alerts import Acknowledge, Act, AlertCommand, Assign, Close, Silenc
 from schemas.writing import first_error
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.outgoing import outgoing
+from services.cli.param_types import Words
 from services.cli.publishing import Publisher
 
 
@@ -62,7 +63,7 @@ def assign(**given: Any) -> None:
 
 @click.command()
 @_options
-@click.option("--action", required=True, help="What was done, in words.")
+@click.option("--action", type=Words(), required=True, help="What was done, in words.")
 @click.option("--step", type=click.Choice(get_args(Step)), help="What the law calls it.")
 def act(**given: Any) -> None:
     """Say what was done about an alert."""
@@ -71,7 +72,7 @@ def act(**given: Any) -> None:
 
 @click.command()
 @_options
-@click.option("--finding", required=True, help="What was found.")
+@click.option("--finding", type=Words(), required=True, help="What was found.")
 def verify(**given: Any) -> None:
     """Say that what was done has been looked at and has worked."""
     _send(Verify, given)
@@ -79,7 +80,7 @@ def verify(**given: Any) -> None:
 
 @click.command()
 @_options
-@click.option("--reason", required=True, help="Why the matter is settled.")
+@click.option("--reason", type=Words(), required=True, help="Why the matter is settled.")
 def close(**given: Any) -> None:
     """Say that the matter is settled."""
     _send(Close, given)
@@ -88,7 +89,7 @@ def close(**given: Any) -> None:
 @click.command()
 @_options
 @click.option("--until", required=True, metavar="TIME", help="Such as 2026-05-08T09:00:00+08:00.")
-@click.option("--reason", required=True, help="Why.")
+@click.option("--reason", type=Words(), required=True, help="Why.")
 def silence(**given: Any) -> None:
     """Hold back messages about an alert until a time; the alert itself goes on."""
     _send(Silence, given)

@@ -30,3 +30,15 @@ class Quarter(click.ParamType):
         if not re.fullmatch(r"[12][0-9]{3}Q[1-4]", value):
             self.fail(f"{value!r} is not a quarter such as 2027Q1", param, ctx)
         return str(value)
+
+
+class Words(click.ParamType):
+    """Text that says something."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it was given, or an error in words."""
+        if not value.strip():
+            self.fail("it is blank", param, ctx)
+        return str(value)

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from deploy.embedded.registry import register
 from deploy.embedded.state import acquire_lock, release_lock, state_path, write_json
-from services.cli import audit_commands
+from services.cli import alerts_orders, audit_commands
 from services.cli.csv_rows import csv_rows
 from services.cli.main import main
 
@@ -128,3 +128,18 @@ def test_addresses_and_files_that_cannot_be_used_are_told_in_one_line(monkeypatc
     done = run("topics", "check")
     assert done.exit_code == 1 and done.stderr.startswith("Error: SAMPLEWATCH_KAFKA is 'a:b:c'")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("act", "--action", ""),
+        ("verify", "--finding", " "),
+        ("close", "--reason", "\u3000"),
+        ("silence", "--until", "2026-05-08T09:00:00+08:00", "--reason", "\n"),
+    ],
+)
+def test_what_settles_an_alert_says_something(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts_orders, "Publisher", lambda *_: pytest.fail("it is sent"))
+    done = run("alerts", words[0], "05-x", *words[1:])
+    assert done.exit_code == 2 and "it is blank" in done.stderr, (done.stderr, done.exception)
