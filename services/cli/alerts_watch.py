@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections import deque
-from typing import Any
+from typing import Any, get_args
 
 import click
 from kafka import KafkaConsumer, TopicPartition
@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from schemas.alerts import AlertKind, Severity
 from schemas.topics import ALERT_EVENTS
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.tables import PlainTable
@@ -24,8 +25,8 @@ _COLOURS = {"Extreme": "bold red", "Severe": "red", "Moderate": "yellow", "Minor
 
 @click.command()
 @click.option("--area", default="", help="A region's code or its beginning, such as 6210.")
-@click.option("--kind", help="failed_sample, hotspot, overdue, rate_drop or lab_integrity.")
-@click.option("--severity", help="Extreme, Severe, Moderate or Minor.")
+@click.option("--kind", type=click.Choice(get_args(AlertKind)), help="Only this kind.")
+@click.option("--severity", type=click.Choice(get_args(Severity)), help="Only this severity.")
 @click.option("--from-beginning", is_flag=True, help="Begin with all that the topic still has.")
 @click.option("--rows", default=20, show_default=True, type=click.IntRange(1), help="How many to show.")
 @click.option("--seconds", type=float, help="End after so long. [default: when interrupted]")

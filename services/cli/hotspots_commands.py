@@ -47,6 +47,9 @@ def list_(*, as_json: bool, directory: str | None, **parameters: Any) -> None:
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))
         return
+    cut = parameters["cut"]
+    if cut and not answer["hotspots"] and not _known(directory, cut):
+        raise click.ClickException(f"the detector looks at no cell of a cut {cut!r}")
     confirmed = answer["confirmed_from"]
     title = "Hotspots (no model yet: nothing is confirmed)"
     if confirmed is not None:
@@ -68,6 +71,12 @@ def list_(*, as_json: bool, directory: str | None, **parameters: Any) -> None:
     for group, phi in answer["overdispersion"].items():
         if phi > 1:
             console.print(f"overdispersion of {group.replace('|', ' ')}: phi = {phi:.2f}", highlight=False)
+
+
+def _known(directory: str | None, cut: str) -> bool:
+    """Whether there are cells of the cut, with a level or without. Only the service knows which cuts it was given."""
+    every = ({"cut": cut}, {"cut": cut, "level": "none"})
+    return any(ask(directory, "hotspots", "/hotspots", {**each, "limit": 1})["hotspots"] for each in every)
 
 
 @hotspots.command()

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from deploy.embedded.registry import register
 from deploy.embedded.state import acquire_lock, release_lock, state_path, write_json
-from services.cli import alerts_orders, audit_commands
+from services.cli import alerts_orders, audit_commands, hotspots_commands
 from services.cli.csv_rows import csv_rows
 from services.cli.main import main
 
@@ -108,6 +108,8 @@ PLAN = ("plan", "--budget", "5", "--seed", "s", "--period")
         (*PLAN, "2027Q5"),
         ("hotspots", "list", "--quarter", "2026Q9"),
         ("hotspots", "evaluate", "--mean", "nan"),
+        ("alerts", "watch", "--severity", "severe"),
+        ("alerts", "watch", "--kind", "nope"),
         ("deadlines", "due", "--rule", "food_report", "--from", "9999-12-30"),
         ("capacity", "--samples-per-day", "nan"),
         ("capacity", "--samples-per-day", "inf"),
@@ -143,3 +145,16 @@ def test_what_settles_an_alert_says_something(words: tuple[str, ...], monkeypatc
     monkeypatch.setattr(alerts_orders, "Publisher", lambda *_: pytest.fail("it is sent"))
     done = run("alerts", words[0], "05-x", *words[1:])
     assert done.exit_code == 2 and "it is blank" in done.stderr, (done.stderr, done.exception)
+
+
+def test_a_cut_that_the_detector_does_not_have_is_told_and_one_without_levels_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ask(_directory: Any, _service: str, _path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        quiet = parameters["cut"] == "county" and parameters.get("level") == "none"
+        return {"hotspots": [{}] if quiet else [], "confirmed_from": None, "overdispersion": {}}
+
+    monkeypatch.setattr(hotspots_commands, "ask", ask)
+    done = run("hotspots", "list", "--cut", "x")
+    assert done.exit_code == 1 and "no cell of a cut 'x'" in done.stderr
+    assert run("hotspots", "list", "--cut", "county").exit_code == 0
