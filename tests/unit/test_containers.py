@@ -7,8 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.containers.runtime_lock import EMBEDDED, runtime_lock
+from deploy.embedded.services import SERVICES
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
@@ -47,3 +49,13 @@ def test_every_data_file_of_the_services_is_in_the_wheel() -> None:
     ]
     missing = [name for name in files if not any(fnmatch.fnmatch(name, pattern) for pattern in shipped)]
     assert files and not missing
+
+
+def test_compose_hands_every_service_the_settings_that_all_of_them_need() -> None:
+    services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))["services"]
+    for name in SERVICES:
+        for setting in ("DAILY_LABORATORIES", "TOKENS", "LABORATORIES", "CUTS", "DEADLINES"):
+            variable = f"SAMPLEWATCH_{setting}"
+            assert services[name]["environment"][variable] == f"${{{variable}:-}}"
+        assert any(volume.endswith(":/etc/samplewatch/config:ro") for volume in services[name]["volumes"])
+    assert services["alerts"]["environment"]["SAMPLEWATCH_ROUTES"] == "${SAMPLEWATCH_ROUTES:-}"
