@@ -94,7 +94,7 @@ def plan(
         rows = [_json(line, visits[line.prospect.place]) for line in lines]
         click.echo(json.dumps({**head, "domain": domain, "plan": of_plan, "lines": rows}, ensure_ascii=False))
         return
-    _show(lines, visits, period, lang)
+    _show(lines, visits, period, lang, targets is not None, inspectors is not None)
 
 
 def _counts(directory: str | None, domain: str, plan: str, last: date) -> Iterator[tuple[Place, Tally]]:
@@ -128,7 +128,15 @@ def _json(line: Line, visits: list[Draw]) -> dict[str, Any]:
     }
 
 
-def _show(lines: list[Line], visits: dict[Place, list[Draw]], period: str, lang: str) -> None:
+def _show(
+    lines: list[Line],
+    visits: dict[Place, list[Draw]],
+    period: str,
+    lang: str,
+    of_targets: bool = True,
+    of_inspectors: bool = True,
+) -> None:
+    """Prints the plan, and for how many visits the lists that were given had nobody."""
     table = PlainTable("county", "stage", "category", "samples", "why", title=f"Plan of {period}")
     for line in lines[:_MOST_SHOWN]:
         table.add_row(*line.prospect.place, str(line.samples), explain(line)[lang == "en"])
@@ -136,11 +144,14 @@ def _show(lines: list[Line], visits: dict[Place, list[Draw]], period: str, lang:
     console.print(table)
     if len(lines) > _MOST_SHOWN:
         console.print(f"and {len(lines) - _MOST_SHOWN} lines more: --json has all, with the draw of every visit")
+    left_out = [name for name, given in (("--targets", of_targets), ("--inspectors", of_inspectors)) if not given]
+    if left_out:
+        console.print(f"the draw takes lists: {' and '.join(left_out)}")
     empty = sum(visit.target is None for line in lines for visit in visits[line.prospect.place])
-    if empty:
+    if of_targets and empty:
         console.print(f"for {empty} of the visits there was no party to draw: --targets lists those of each county")
     short = sum(len(visit.inspectors) < INSPECTORS for line in lines for visit in visits[line.prospect.place])
-    if short:
+    if of_inspectors and short:
         console.print(
             f"for {short} of the visits there were not {INSPECTORS} inspectors to draw: --inspectors lists them"
         )

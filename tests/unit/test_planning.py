@@ -165,6 +165,13 @@ def test_an_inspector_alone_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         assert ("for 3 of the visits there were not 2 inspectors" in capsys.readouterr().out) == told
 
 
+def test_lists_that_were_not_given_lack_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [Line(Prospect(PLACE, 1.0, 9.0, 0, 0), 3, 3, 0, 0)]
+    _show(lines, {PLACE: draw("seed", PLACE, 3, [], [])}, "2027Q1", "en", False, False)
+    told = capsys.readouterr().out
+    assert "the draw takes lists: --targets and --inspectors" in told and "of the visits" not in told
+
+
 def test_a_list_has_one_digest_whatever_its_order() -> None:
     assert digest(TARGETS) == digest(TARGETS[::-1]) != digest(TARGETS[1:])
 
