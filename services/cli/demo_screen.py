@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import Console, Group
@@ -116,7 +117,7 @@ class Screen:
 
     def further(self, directory: Path, sample_id: str, running: bool) -> None:
         """The commands that look further."""
-        command, place = _command(), f"--dir {directory}"
+        command, place = _command(), f"--dir {quote(str(directory))}"
         self.say("to look further:")
         if not running:
             self.say(f"  {command} up --detach {place}")
@@ -134,7 +135,7 @@ def _command() -> str:
     if shutil.which("samplewatch"):
         return "samplewatch"
     path, here = Path(sys.executable).with_name("samplewatch"), Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _words(counts: Counter[str], first: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -35,7 +36,7 @@ _STOP_S = 45.0
 def make_fresh(directory: Path) -> None:
     """Removes what an earlier demo left there; refuses where something runs, or where there are other files."""
     if lock_held(directory):
-        raise click.ClickException(f"{directory} is running; `samplewatch down --dir {directory}` stops it")
+        raise click.ClickException(f"{directory} is running; `samplewatch down --dir {quote(str(directory))}` stops it")
     if not directory.exists():
         return
     if not directory.is_dir() or (foreign := {entry.name for entry in directory.iterdir()} - _OURS):
