@@ -12,13 +12,15 @@ from services.alerts.pages import add_pages
 from services.alerts.rates_stage import RatesWatchStage
 from services.alerts.stage import SERVICE, AlertsStage
 from services.runtime.app import build_app
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, setting
 
 
 def make_app(settings: Settings) -> faust.App:
-    """The Faust app of the alerts service. Raises BadPolicy or BadFloors for a file that is wrong."""
-    policy = escalation.load_policy(os.environ.get("SAMPLEWATCH_ESCALATION") or escalation.DEFAULT_FILE)
-    lowest = floors.load_floors(os.environ.get("SAMPLEWATCH_FLOORS") or floors.DEFAULT_FILE)
+    """The Faust app of the alerts service. Raises BadSetting for a file that is wrong."""
+    with setting("SAMPLEWATCH_ESCALATION"):
+        policy = escalation.load_policy(os.environ.get("SAMPLEWATCH_ESCALATION") or escalation.DEFAULT_FILE)
+    with setting("SAMPLEWATCH_FLOORS"):
+        lowest = floors.load_floors(os.environ.get("SAMPLEWATCH_FLOORS") or floors.DEFAULT_FILE)
     notification = Notification(settings)
     app, redis = build_app(SERVICE, settings, [AlertsStage(policy), RatesWatchStage(lowest), *notification.stages])
     notification.attach(app, redis)

@@ -69,10 +69,14 @@ def restore(source: Path, directory: str | None, as_json: bool) -> None:
     --dir, or by SAMPLEWATCH_REDIS.
     """
     from deploy.embedded.state import lock_held
-    from services.cli.backup_files import BackupError
+    from services.cli.backup_files import BackupError, read_manifest
     from services.cli.backup_topics import put_back
 
     started = time.monotonic()
+    try:
+        read_manifest(source)  # before anything is started for it
+    except BackupError as error:
+        raise click.ClickException(str(error)) from error
     named = directory or os.environ.get("SAMPLEWATCH_DIR")
     own = named is not None and not lock_held(Path(named).resolve())
     if own:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.cli.backup_commands import backup
 from services.cli.backup_files import (
     MANIFEST,
     BackupError,
@@ -128,3 +130,11 @@ def test_the_cut_is_no_finer_than_a_record_s_time(seconds: int, microsecond: int
     assert timedelta(0) <= moment - cut < timedelta(milliseconds=1)
     read_back = datetime.fromisoformat(cut.isoformat()).timestamp() * 1000
     assert read_back == pytest.approx(round(read_back), abs=1e-3)
+
+
+def test_nothing_is_started_for_what_is_no_backup(tmp_path: Path) -> None:
+    nothing, instance = tmp_path / "nothing", tmp_path / "instance"
+    nothing.mkdir()
+    found = CliRunner().invoke(backup, ["restore", str(nothing), "--dir", str(instance)])
+    assert (found.exit_code, instance.exists()) == (1, False)
+    assert "is no backup" in found.output

@@ -42,15 +42,23 @@ def test_what_is_right_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("HTTP_PORT", "abc"), ("WORKING_DAYS", "/nope"), ("DEADLINES", "/nope"), ("TOKENS", "/nope")]
+    ("service", "name", "value"),
+    [
+        ("sampling", "HTTP_PORT", "abc"),
+        ("sampling", "WORKING_DAYS", "/nope"),
+        ("sampling", "DEADLINES", "/nope"),
+        ("sampling", "TOKENS", "/nope"),
+        ("alerts", "ESCALATION", "/nope"),
+        ("alerts", "FLOORS", "/nope"),
+    ],
 )
 def test_a_service_with_a_wrong_setting_ends_with_one_line_and_the_status_for_it(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    service: str, name: str, value: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(f"SAMPLEWATCH_{name}", value)
     monkeypatch.setattr(start, "run", lambda *_: pytest.fail("it runs"))
     with caplog.at_level(logging.CRITICAL), pytest.raises(SystemExit) as ended:
-        start.start("services.sampling.app")
+        start.start(f"services.{service}.app")
     assert ended.value.code == 78
     (line,) = caplog.messages
     assert f"SAMPLEWATCH_{name}" in line and "\n" not in line

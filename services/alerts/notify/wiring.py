@@ -18,11 +18,9 @@ from services.alerts.notify.sender import Sender
 from services.alerts.notify.stages import DeliverStage, DispatchStage
 from services.runtime.publisher import Publisher
 from services.runtime.settings import Settings
+from services.runtime.start import EXIT_CONFIGURATION
 
 logger = logging.getLogger(__name__)
-
-#: Exit status of a process whose routes can't be used, and which has none from before to go on with.
-EXIT_CONFIGURATION = 78
 
 
 class Notification:
