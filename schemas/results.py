@@ -136,10 +136,17 @@ class ResultAmended(Report):
 
 
 class RetestReported(Report):
-    """复检: the retest's conclusion is final and overturns or upholds the first one."""
+    """复检: counts in place of the report that it answers, and of no other; an inconclusive one replaces nothing."""
 
     type: Literal["RetestReported"] = "RetestReported"
-    retest_of: Identifier = Field(description="the report_no that the retest answers")
+    retest_of: Identifier = Field(description="the report_no that the retest answers; never its own")
+
+    @field_validator("retest_of")
+    @classmethod
+    def _answers_another(cls, retest_of: str, info: ValidationInfo) -> str:
+        if retest_of == info.data.get("report_no"):
+            raise ValueError("is the retest's own report_no: a retest has one of its own, and answers another report")
+        return retest_of
 
 
 class ResultWithdrawn(Event):

@@ -59,7 +59,7 @@ class Verdict(Contract):
     concluded_at: Timestamp | None = Field(None, description="when the deciding report was issued")
     report_no: Identifier | None = None
     report_revision: int | None = None
-    retest: bool = False
+    retest: bool = Field(False, description="whether the deciding report is a retest")
     lab_id: Identifier | None = None
     items: int = Field(ge=0, description="how many items the deciding report has")
     failed_items: tuple[FailedItem, ...] = ()

@@ -112,12 +112,11 @@ class History:
         standing = [event for event in reports.values() if event["type"] != "ResultWithdrawn"]
         if sample["status"] == "voided" or not standing:
             return
-        retests = {event["report_no"] for event in self.results if event["type"] == "RetestReported"}
-        deciding = [event for event in standing if event["report_no"] in retests]
-        if not deciding:
-            gravest = next(one for one in _GRAVITY if any(event["conclusion"] == one for event in standing))
-            deciding = [event for event in standing if event["conclusion"] == gravest]
-        decides = max(deciding, key=_issued)
+        answers = {event["report_no"]: event["retest_of"] for event in self.results if "retest_of" in event}
+        replaced = {answers.get(event["report_no"]) for event in standing if event["conclusion"] != "inconclusive"}
+        counting = [event for event in standing if event["report_no"] not in replaced]
+        gravest = next(one for one in _GRAVITY if any(event["conclusion"] == one for event in counting))
+        decides = max((event for event in counting if event["conclusion"] == gravest), key=_issued)
         day = min(_issued(event) for event in self.results if "issued_at" in event) + _SHANGHAI
         names = [{"pass": "passed", "fail": "failed"}.get(decides["conclusion"], "inconclusive")]
         if sample["targeting"] == "targeted" and names != ["inconclusive"]:

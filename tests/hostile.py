@@ -634,6 +634,14 @@ _each(
     _RESULT,
 )
 _each("retest_of", {"retest_of_nothing": {"type": "RetestReported"}}, _RESULT)
+
+
+@refused("retest_of", _RESULT)
+def retest_of_itself(kind: str, n: int) -> Made:
+    body = reported(kind, n)
+    return encoded({**body, "type": "RetestReported", "retest_of": body["report_no"]})
+
+
 _each("withdrawn_at", {"withdrawn_without_time": {"type": "ResultWithdrawn", "revision": 2, "reason": "x"}}, _RESULT)
 
 

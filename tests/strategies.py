@@ -107,8 +107,7 @@ def _reports(draw: st.DrawFn, contract: type[results.Report], **more: st.SearchS
     found = tuple(draw(st.lists(items(), max_size=4, unique_by=lambda item: item.item)))
     follows = results.conclude(item.verdict for item in found)
     return contract(
-        **{name: draw(strategy) for name, strategy in (_event | more).items()},
-        report_no=draw(identifiers),
+        **{name: draw(strategy) for name, strategy in (_event | {"report_no": identifiers} | more).items()},
         sample_id=draw(identifiers),
         lab_id=draw(identifiers),
         received_at=draw(optional(times)),
@@ -121,7 +120,11 @@ def _reports(draw: st.DrawFn, contract: type[results.Report], **more: st.SearchS
 later_revisions = st.integers(2, 9)
 results_reported = _reports(results.ResultReported)
 results_amended = _reports(results.ResultAmended, revision=later_revisions, reason=optional(texts))
-retests_reported = _reports(results.RetestReported, retest_of=identifiers)
+retests_reported = identifiers.flatmap(
+    lambda answered: _reports(
+        results.RetestReported, report_no=identifiers.filter(lambda name: name != answered), retest_of=st.just(answered)
+    )
+)
 results_withdrawn = st.builds(
     results.ResultWithdrawn,
     **_event,

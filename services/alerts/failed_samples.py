@@ -103,7 +103,7 @@ def _item(item: FailedItem) -> FailedItem:
 
 def _gone(verdict: Verdict, item_class: str) -> Case:
     if verdict.outcome == "fail":
-        reason = "the revised report no longer has these failures"
+        reason = "the report that decides now does not have these failures"
     elif verdict.outcome:
         reason = "the verdict was overturned"
     else:

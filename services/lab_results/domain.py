@@ -6,6 +6,7 @@ dossier alone, so any order of arrival ends in the same verdict, with the same r
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
@@ -53,11 +54,15 @@ class Revision(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
-    """A report with the revisions of it that have come. The highest one stands."""
+    """A report with the revisions of it that have come. The highest one stands.
+
+    retest_of: the report that a retest answers, as the highest revision says that names one; named_in: its number.
+    """
 
     report_no: str
     retest_of: str | None
     revisions: tuple[Revision, ...]
+    named_in: int = 0
 
     @property
     def standing(self) -> Revision | None:
@@ -94,7 +99,6 @@ def take(dossier: Dossier, event: ResultFacts, source: str, mark: bytes, content
     """
     if mark in dossier.marks:
         return dossier, duplicate("event_id", "this event was taken before")
-    retest_of = event.retest_of if isinstance(event, RetestFacts) else None
     held = next((report for report in dossier.reports if report.report_no == event.report_no), None)
     before = held.revision(event.revision) if held else None
     if before is not None:
@@ -102,15 +106,21 @@ def take(dossier: Dossier, event: ResultFacts, source: str, mark: bytes, content
             return dossier, duplicate(None, "the same was reported before under another event_id")
         reason = f"revision {event.revision} of report {event.report_no} was reported before with other content"
         return dossier, rejected("revision", f"{reason}: amend it under a higher revision")
-    revision = _revision(event, source, content)
+    grown = _grown(held or Report(event.report_no, None, ()), event, _revision(event, source, content))
     if held is None:
-        reports = (*dossier.reports, Report(event.report_no, retest_of, (revision,)))
+        reports = (*dossier.reports, grown)
     else:
-        # an amendment of a retest may come before the retest itself
-        grown = Report(held.report_no, held.retest_of or retest_of, (*held.revisions, revision))
         reports = tuple(grown if report is held else report for report in dossier.reports)
     after = Dossier(dossier.sample, reports, (*dossier.marks, mark))
     return after, ACCEPTED if dossier.sample is not None else _PARKED
+
+
+def _grown(report: Report, event: ResultFacts, revision: Revision) -> Report:
+    revisions = (*report.revisions, revision)
+    # an amendment of a retest, which names no report, may come before the retest itself
+    if isinstance(event, RetestFacts) and event.revision > report.named_in:
+        return Report(report.report_no, event.retest_of, revisions, event.revision)
+    return Report(report.report_no, report.retest_of, revisions, report.named_in)
 
 
 def is_anothers(dossier: Dossier, event: ResultFacts) -> bool:
@@ -132,8 +142,8 @@ def register(dossier: Dossier, sample: Sample) -> Dossier:
 def verdict_of(dossier: Dossier) -> Verdict | None:
     """What follows; None until the sample is known and a report has come.
 
-    A retest that stands decides, the latest-issued where there are several. Else the first reports do: one that fails
-    fails the sample. It counts on the day of the earliest report, so that corrections move counts where they lie.
+    A retest that stands counts in place of the report that it answers. Of those that count, one that fails fails the
+    sample. It counts on the day of the earliest report, so that corrections move counts where they lie.
     """
     sample, reports = dossier.sample, dossier.reports
     if sample is None or not reports:
@@ -171,21 +181,47 @@ def verdict_of(dossier: Dossier) -> Verdict | None:
     )
 
 
-def _deciding(reports: tuple[Report, ...]) -> tuple[Report, Revision] | tuple[None, None]:
+_Standing = tuple[Report, Revision]
+
+
+def _deciding(reports: tuple[Report, ...]) -> _Standing | tuple[None, None]:
     if len(reports) == 1:
         only = reports[0].standing
         return (reports[0], only) if only else (None, None)
     standing = [(report, latest) for report in reports if (latest := report.standing) is not None]
     if len(standing) < 2:
         return standing[0] if standing else (None, None)
-    retests = [pair for pair in standing if pair[0].retest_of]
-    if retests:
-        return max(retests, key=_by_issue)
-    gravest = next(o for o in ("fail", "pass", "inconclusive") if any(pair[1].conclusion == o for pair in standing))
-    return max((pair for pair in standing if pair[1].conclusion == gravest), key=_by_issue)
+    counting = _counting(standing)
+    gravest = next(o for o in ("fail", "pass", "inconclusive") if any(pair[1].conclusion == o for pair in counting))
+    return max((pair for pair in counting if pair[1].conclusion == gravest), key=_by_issue)
 
 
-def _by_issue(pair: tuple[Report, Revision]) -> tuple[datetime, str]:
+def _counting(standing: list[_Standing]) -> list[_Standing]:
+    """Those that count: in place of a report that retests answer, the latest-issued of them that is not inconclusive.
+
+    A retest of a report that does not stand, or has not come, counts as a report of its own.
+    """
+    named = {report.report_no for report, _ in standing}
+    retests: dict[str, list[_Standing]] = defaultdict(list)
+    reached = []
+    for pair in sorted(standing, key=_by_issue):
+        answered = pair[0].retest_of
+        if answered in named:
+            retests[answered].append(pair)
+        else:
+            reached.append(pair)
+    replaced: set[str] = set()
+    # from each report on to what answers it: those that answer each other in a circle are not reached, and all count
+    for report, _ in reached:
+        answers = retests[report.report_no]
+        reached.extend(answers)
+        concluded = [retest.report_no for retest, latest in answers if latest.conclusion != "inconclusive"]
+        if concluded:
+            replaced.update((report.report_no, *concluded[:-1]))
+    return [pair for pair in standing if pair[0].report_no not in replaced]
+
+
+def _by_issue(pair: _Standing) -> tuple[datetime, str]:
     report, revision = pair
     assert revision.issued_at is not None  # only a withdrawal has none, and it does not stand
     return datetime.fromisoformat(revision.issued_at), report.report_no

@@ -28,13 +28,13 @@ class Standing(NamedTuple):
 def standing(told: Sequence[Happening]) -> Standing | None:
     """The final standing of a sample; None where it was never reported.
 
-    The latest issued retest that is not withdrawn decides. Without one, the highest revision of each report that is not
-    withdrawn: fail if any fails, else pass if any passes. It counts on the day of the earliest report, whatever came
-    of that one.
+    The highest revision of each report that is not withdrawn decides, and of those that a retest answers the retest,
+    which is never inconclusive here: fail if any fails, else pass if any passes. It counts on the day of the earliest
+    report, whatever came of that one.
     """
     first: int | None = None
     voided = False
-    reports: dict[str, tuple[int, dict[str, Any]]] = {}
+    reports: dict[str, dict[str, Any]] = {}
     for moment, body in told:
         kind = body["type"]
         if kind == "SampleVoided":
@@ -43,18 +43,18 @@ def standing(told: Sequence[Happening]) -> Standing | None:
             if kind != "ResultWithdrawn":
                 first = moment if first is None else min(first, moment)
             held = reports.get(body["report_no"])
-            if held is None or body["revision"] > held[1]["revision"]:
-                reports[body["report_no"]] = (moment, body)
+            if held is None or body["revision"] > held["revision"]:
+                reports[body["report_no"]] = body
     if first is None:
         return None
-    standing_reports = [(moment, body) for moment, body in reports.values() if body["type"] != "ResultWithdrawn"]
+    standing_reports = [body for body in reports.values() if body["type"] != "ResultWithdrawn"]
     if voided or not standing_reports:
         return Standing(None, first // DAY)
-    retests = [(moment, body) for moment, body in standing_reports if body["type"] == "RetestReported"]
-    deciding = [max(retests, key=lambda pair: pair[0])] if retests else standing_reports
-    outcomes = {body["conclusion"] for _, body in deciding}
+    answered = {body["retest_of"] for body in standing_reports if body["type"] == "RetestReported"}
+    deciding = [body for body in standing_reports if body["report_no"] not in answered]
+    outcomes = {body["conclusion"] for body in deciding}
     outcome = next(found for found in ("fail", "pass", "inconclusive") if found in outcomes)
-    return Standing(outcome, first // DAY, [body for _, body in deciding])
+    return Standing(outcome, first // DAY, deciding)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from schemas.results import RESULT_EVENT, Item, ResultAmended, ResultReported, ResultWithdrawn, conclude
 from schemas.sampling import SAMPLING_EVENT, SampleTaken
 from schemas.timing import implausible_time
+from schemas.writing import first_error
 
 ARRIVED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -117,6 +118,17 @@ def test_a_conclusion_against_the_items_is_refused() -> None:
 def test_a_failure_names_its_item() -> None:
     refused(report(conclusion="fail"), "names the item that failed")
     ResultReported.model_validate(report(conclusion="pass"))
+
+
+def test_a_retest_answers_another_report_than_itself() -> None:
+    body = report(item(), type="RetestReported", retest_of="R1")
+    with pytest.raises(ValidationError) as refusal:
+        RESULT_EVENT.validate_python(body)
+    assert first_error(refusal.value) == (
+        "retest_of",
+        "is the retest's own report_no: a retest has one of its own, and answers another report",
+    )
+    RESULT_EVENT.validate_python(body | {"retest_of": "R0"})
 
 
 def test_an_item_is_reported_once_for_each_portion() -> None:

@@ -64,15 +64,12 @@ def recount(told: list[Body]) -> tuple[str | None, date, set[str]] | None:
     reports = [body for body in told if "issued_at" in body and body["report_no"] not in withdrawn]
     if any(body["type"] == "SampleVoided" for body in told):
         return None, day, set()
-    retests = [body for body in reports if body["type"] == "RetestReported"]
-    if retests:
-        deciding = [max(retests, key=lambda body: datetime.fromisoformat(body["issued_at"]))]
-    else:
-        numbers = {body["report_no"] for body in reports}
-        deciding = [
-            max((body for body in reports if body["report_no"] == number), key=lambda body: body["revision"])
-            for number in numbers
-        ]
+    answered = {body["retest_of"] for body in reports if body["type"] == "RetestReported"}
+    numbers = {body["report_no"] for body in reports} - answered
+    deciding = [
+        max((body for body in reports if body["report_no"] == number), key=lambda body: body["revision"])
+        for number in numbers
+    ]
     if not deciding:
         return None, day, set()
     conclusions = {body["conclusion"] for body in deciding}

@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from services.lab_results.domain import EMPTY, Dossier, SampleFacts
 from services.lab_results.facts import content_mark, facts_of
 from services.lab_results.stage import same_verdict
 from services.lab_results.store import pack_dossier, unpack_dossier
+from services.runtime.codec import codec_of
 from services.runtime.marks import mark_of
 
 START = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -125,6 +127,61 @@ def test_the_latest_retest_that_stands_decides() -> None:
     assert verdict is not None and (verdict.outcome, verdict.report_no) == ("pass", "T1")
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_retest_stands_in_place_of_the_report_that_it_answers_and_of_no_other(turned: bool) -> None:
+    pathogens, pesticides = report("R1", conclusion="fail"), report("R2", conclusion="fail", day=3)
+    retest = report("T2", day=20, retest_of="R2")
+    events = [SAMPLE, pathogens, pesticides, retest]
+    verdict = domain.verdict_of(dossier_of(*(reversed(events) if turned else events)))
+    assert verdict is not None
+    assert (verdict.outcome, verdict.report_no, verdict.retest) == ("fail", "R1", False)
+    both = take(dossier_of(*events), report("T1", day=21, retest_of="R1"))[0]
+    verdict = domain.verdict_of(both)
+    assert verdict is not None
+    assert (verdict.outcome, verdict.report_no, verdict.retest) == ("pass", "T1", True)
+
+
+def test_an_inconclusive_retest_replaces_nothing() -> None:
+    dossier = dossier_of(SAMPLE, report(conclusion="fail"), report("T1", 1, "inconclusive", 20, "R1"))
+    verdict = domain.verdict_of(dossier)
+    assert verdict is not None and (verdict.outcome, verdict.report_no, verdict.retest) == ("fail", "R1", False)
+    passed = domain.verdict_of(take(dossier, report("T2", day=10, retest_of="R1"))[0])
+    assert passed is not None and (passed.outcome, passed.report_no) == ("pass", "T2")
+
+
+def test_a_retest_of_what_is_not_there_is_a_report_of_its_own() -> None:
+    retest = report("T1", day=20, retest_of="R2")
+    dossier = dossier_of(SAMPLE, report(conclusion="fail"), retest)
+    verdict = domain.verdict_of(dossier)
+    assert verdict is not None and (verdict.outcome, verdict.report_no) == ("fail", "R1")
+    assert domain.verdict_of(dossier_of(SAMPLE, retest)).outcome == "pass"  # type: ignore[union-attr]
+    failed = take(dossier_of(SAMPLE, retest), report("R2", conclusion="fail"))[0]
+    assert domain.verdict_of(failed).outcome == "pass"  # type: ignore[union-attr]
+    withdrawn = dossier_of(SAMPLE, report(conclusion="fail"), report("T1", 1, "pass", 20, "R2"), withdrawal("R2", 2))
+    assert domain.verdict_of(withdrawn).outcome == "fail"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_retest_that_named_the_wrong_report_is_amended(turned: bool) -> None:
+    wrong, right = report("T1", day=20, retest_of="R2"), report("T1", 2, "pass", 20, "R1")
+    order = (right, wrong) if turned else (wrong, right)
+    verdict = domain.verdict_of(dossier_of(SAMPLE, report(conclusion="fail"), *order))
+    assert verdict is not None and (verdict.outcome, verdict.report_no) == ("pass", "T1")
+
+
+def test_retests_that_answer_each_other_are_reports_of_their_own() -> None:
+    circle = [report("T1", 1, "fail", 20, "T2"), report("T2", 1, "pass", 21, "T1")]
+    verdict = domain.verdict_of(dossier_of(SAMPLE, report(), *circle))
+    assert verdict is not None and (verdict.outcome, verdict.report_no) == ("fail", "T1")
+
+
+def test_a_dossier_kept_before_revisions_named_the_report_they_answer_is_read() -> None:
+    report_before = ("T1", "R1", [[1, b"content1", "L1", "lab", "2026-03-20T04:00:00+00:00", "pass", 1, []]])
+    kept = msgspec.msgpack.encode((None, [report_before], []))
+    [read] = unpack_dossier(codec_of("dossiers").pack(kept), "S1").reports
+    assert (read.report_no, read.retest_of, read.standing and read.standing.conclusion) == ("T1", "R1", "pass")
+
+
 def test_a_withdrawn_report_counts_nowhere() -> None:
     verdict = domain.verdict_of(dossier_of(SAMPLE, report(), withdrawal("R1", 2)))
     assert verdict is not None
@@ -171,13 +228,31 @@ def histories(draw: st.DrawFn) -> list[Any]:
         events.append(SAMPLE.model_copy(update={"revision": 2, "status": "received"}))
     if draw(st.integers(0, 5)) == 0:
         events.append(SAMPLE.model_copy(update={"revision": 3, "status": "voided"}))
-    for number, retest_of in (("R1", None), ("R2", None), ("T1", "R1"), ("T2", "R1")):
+    for number, answered in (("R1", ""), ("R2", ""), ("T1", ("R1", "R2", "T2")), ("T2", ("R1", "T1", "R9"))):
         for revision in range(1, draw(st.integers(0, 3)) + 1):
+            # a later revision of a retest may be an amendment, or name another report
+            retest_of = draw(st.sampled_from(answered)) if answered and (revision == 1 or draw(st.booleans())) else None
             if revision > 1 and draw(st.integers(0, 2)) == 0:
                 events.append(withdrawal(number, revision))
-            elif retest_of is None or revision == 1:
+            else:
                 events.append(report(number, revision, draw(outcomes), draw(st.integers(0, 400)), retest_of))
     return draw(st.permutations(events))
+
+
+def counting(standing: list[Any], answered: dict[str, str]) -> list[Any]:
+    """The reports that count, those left out that a retest replaces. answered: what each retest answers."""
+    if answered.get("T1") == "T2" and answered.get("T2") == "T1" and {"T1", "T2"} <= {e.report_no for e in standing}:
+        answered = {}
+    replaced = set()
+    for event in standing:
+        retests = [retest for retest in standing if answered.get(retest.report_no) == event.report_no]
+        conclusive = sorted(
+            (retest for retest in retests if retest.conclusion != "inconclusive"),
+            key=lambda retest: (retest.issued_at, retest.report_no),
+        )
+        if conclusive:
+            replaced |= {event.report_no, *(retest.report_no for retest in conclusive[:-1])}
+    return [event for event in standing if event.report_no not in replaced]
 
 
 def expected(events: list[Any]) -> tuple[str | None, Any]:
@@ -191,12 +266,9 @@ def expected(events: list[Any]) -> tuple[str | None, Any]:
     standing = [event for event in latest if not isinstance(event, ResultWithdrawn)]
     if sample.status == "voided" or not standing:
         return None, None
-    retests = [event for event in standing if event.report_no.startswith("T")]
-    if retests:
-        outcome = max(retests, key=lambda event: (event.issued_at, event.report_no)).conclusion
-    else:
-        seen = {event.conclusion for event in standing}
-        outcome = "fail" if "fail" in seen else "pass" if "pass" in seen else "inconclusive"
+    naming = sorted((event for event in events if isinstance(event, RetestReported)), key=lambda event: event.revision)
+    seen = {event.conclusion for event in counting(standing, {event.report_no: event.retest_of for event in naming})}
+    outcome = "fail" if "fail" in seen else "pass" if "pass" in seen else "inconclusive"
     issued = [event.issued_at for event in events if hasattr(event, "issued_at")]
     return outcome, (min(issued) + timedelta(hours=8)).date()
 
