@@ -6,14 +6,15 @@ The ratio is value / limit. "超标 n 倍" is not used: some mean the ratio by i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Context, Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 
 from schemas.results import BELOW_LIMIT
 from schemas.verdicts import FailedItem
 
 _THREE_DIGITS = Context(prec=3)
-#: The longest that a name or a value is given at.
+#: The longest that a name or a value is given at, a number in digits.
 _LENGTH = 120
+_READABLE = Context(prec=_LENGTH, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 def describe(item: FailedItem) -> tuple[str, str]:
@@ -39,13 +40,13 @@ def listed(told: Sequence[tuple[str, str]], items: int) -> tuple[str, str]:
     return "、".join([zh for zh, _ in told]) + more_zh, ", ".join([en for _, en in told]) + more_en
 
 
-def ratio_of(value: Decimal, limit: Decimal) -> str | None:
-    """value / limit to three digits; None where there is no sense in it."""
+def ratio_of(value: Decimal, limit: Decimal, times: int = 1) -> str | None:
+    """value / limit to three digits, or so many times that; None where there is no sense in it."""
     if limit <= 0 or value < 0:
         return None
     try:
-        return _plain(_THREE_DIGITS.divide(value, limit))
-    except InvalidOperation:
+        return _plain(_THREE_DIGITS.divide(value * times, limit))
+    except ArithmeticError:  # larger than any number
         return None
 
 
@@ -58,15 +59,13 @@ def _limit(
         return f"应为 {_plain(low)}~{_plain(limit)}{unit}", f"must be {_plain(low)} to {_plain(limit)}{unit}"
     if limit is None:
         return "", ""
-    ratio = None if value is None else ratio_of(value, limit)
     if kind == "min":
         zh, en = f"应 ≥{_plain(limit)}{unit}", f"must be ≥ {_plain(limit)}{unit}"
-        if ratio is not None and value is not None and value < limit:
-            percent = _plain(_THREE_DIGITS.divide(value * 100, limit))
+        if value is not None and value < limit and (percent := ratio_of(value, limit, 100)) is not None:
             return f"{zh},为其 {percent}%", f"{en}, is {percent} % of it"
         return zh, en
     zh, en = f"限量 ≤{_plain(limit)}{unit}", f"limit ≤ {_plain(limit)}{unit}"
-    if ratio is not None and value is not None and value > limit:
+    if value is not None and value > limit and (ratio := ratio_of(value, limit)) is not None:
         return f"{zh},为限量的 {ratio} 倍", f"{en}, {ratio} times the limit"
     return zh, en
 
@@ -76,13 +75,14 @@ def _number(value: object) -> Decimal | None:
         return None
     try:
         number = value if isinstance(value, Decimal) else Decimal(str(value))
-    except InvalidOperation:
+    except ArithmeticError:
         return None
     return number if number.is_finite() else None
 
 
 def _plain(number: Decimal) -> str:
-    """Without an exponent, but for numbers too long to read."""
+    """Without an exponent, but for numbers too long to read; what has more digits is rounded."""
+    number = _READABLE.plus(number)
     return f"{number:f}" if -12 < number.adjusted() < 15 else str(number)
 
 

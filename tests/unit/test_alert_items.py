@@ -129,6 +129,28 @@ def test_a_ratio_is_the_quotient_to_three_digits(value: Decimal, limit: Decimal)
         assert abs(Decimal(told) - value / limit) <= value / limit * Decimal("0.005")
 
 
+_huge = st.builds("{}E{}".format, st.integers(1, 99), st.sampled_from([-(10**6), -999_999, 999_999, 10**6]))
+_long = st.sampled_from(["9", "0.00", "-0.00"]).flatmap(lambda head: st.integers(1, 3000).map(lambda n: head + "7" * n))
+_limits = st.none() | _huge | _long | st.sampled_from(["0", "0.2", "-1"])
+
+
+@given(_huge | _long | st.sampled_from(["0.5", "0"]), _limits, _limits, st.sampled_from(["max", "min", "range"]))
+def test_any_number_can_be_said_and_in_few_words(value: str, limit: str | None, low: str | None, kind: str) -> None:
+    item = FailedItem.model_validate(
+        {"item": "铅", "value": value, "limit": limit, "limit_low": low, "limit_kind": kind}
+    )
+    assert all(len(text) < 800 for text in describe(item))
+
+
+def test_a_quotient_beyond_all_numbers_is_not_told() -> None:
+    assert ratio_of(Decimal("1E+999999"), Decimal("0.01")) is None
+    item = FailedItem(item="铅", value=Decimal("1E+999998"), limit=Decimal("2E+999998"), limit_kind="min")
+    assert describe(item)[0] == "铅 1E+999998(应 ≥2E+999998)"
+    assert describe(FailedItem(item="铅", value=Decimal("3" * 900), limit=Decimal("0.2"), limit_kind="max"))[0] == (
+        f"铅 3.{'3' * 119}E+899(限量 ≤0.2,为限量的 1.67E+900 倍)"
+    )
+
+
 @given(
     st.text(max_size=300), st.none() | st.text(min_size=1, max_size=300), st.sampled_from(["max", "min", "range", "x"])
 )
