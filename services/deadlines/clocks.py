@@ -1,7 +1,8 @@
 """Which clocks run for a sample, since when, until when. Pure.
 
-A clock starts at the event that its rule names, runs under the version of the rule that is in force then, and does not
-start again because a record was edited: its start and stop are moments of the record as a whole (`Moments`).
+A clock starts at the event that its rule names, runs under the version of the rule that is in force then, in all that
+the row says, and does not start again because a record was edited: its start and stop are moments of the record as a
+whole (`Moments`).
 """
 
 from __future__ import annotations
@@ -54,39 +55,64 @@ def clock_for(table: Table, rule_id: str, started_at: datetime, calendar: Workin
 
 
 class WatchedRule(NamedTuple):
-    """A rule that the sampling service watches, with the places in Moments of what starts and what stops its clock."""
+    """A version of a rule that the sampling service watches, with the places in Moments of what starts and what stops
+    its clock."""
 
-    id: str
+    rule: Rule
     starts: int
     stops: tuple[int, ...]
+
+
+Versions = tuple[WatchedRule, ...]
+
+
+class Begun(NamedTuple):
+    """The version under which a clock began, and when."""
+
+    version: WatchedRule
+    at: datetime
+
+    def stopped_at(self, moments: Moments) -> datetime | None:
+        """When what the rule asks for was done; None while it has not been."""
+        return min([at for stop in self.version.stops if (at := moments[stop]) is not None], default=None)
 
 
 def clocks_of(
     table: Table, moments: Moments, domain: str, category: Sequence[str], calendar: WorkingDays
 ) -> list[Clock]:
     """Every clock that has begun for a sample, of the rules that the sampling service watches."""
-    watched = (clock_of(table, rule, moments, calendar) for rule in watched_rules(table, domain, category[0]))
-    return [clock for clock in watched if clock is not None]
+    found = (begun(table, versions, moments) for versions in watched_rules(table, domain, category[0]))
+    return [clock_of(one, moments, calendar) for one in found if one is not None]
 
 
-def clock_of(table: Table, rule: WatchedRule, moments: Moments, calendar: WorkingDays) -> Clock | None:
-    """The clock of a rule, from a sample's moments; None where it has not begun, or no version is in force."""
-    started_at = moments[rule.starts]
-    if started_at is None or (clock := clock_for(table, rule.id, started_at, calendar)) is None:
-        return None
-    stopped = [at for stop in rule.stops if (at := moments[stop]) is not None]
-    return clock._replace(stopped_at=min(stopped)) if stopped else clock
+def begun(table: Table, versions: Versions, moments: Moments) -> Begun | None:
+    """What has begun of a rule, by a sample's moments; None where nothing has, or no version of these is in force."""
+    for version in versions:
+        at = moments[version.starts]
+        if at is not None and table.version(version.rule.id, at) is version.rule:
+            return Begun(version, at)
+    return None
+
+
+def clock_of(one: Begun, moments: Moments, calendar: WorkingDays) -> Clock:
+    """The clock of what has begun."""
+    rule = one.version.rule
+    return Clock(rule, one.at, due(rule, one.at, calendar), one.stopped_at(moments))
 
 
 @lru_cache(maxsize=4096)
-def watched_rules(table: Table, domain: str, category: str, notified: bool = False) -> tuple[WatchedRule, ...]:
-    """The rules that the sampling service watches for such samples; only those whose phases are published, if asked."""
-    newest = (versions[-1] for versions in table.by_id.values())
-    return tuple(
-        WatchedRule(rule.id, _place(rule.starts), tuple(_place(stop) for stop in rule.stops if stop.moment))
-        for rule in newest
-        if rule.watched_by == "sampling" and rule.applies_to(domain, (category,)) and (rule.notify or not notified)
+def watched_rules(table: Table, domain: str, category: str, notified: bool = False) -> tuple[Versions, ...]:
+    """The rules that the sampling service watches for such samples, each in its versions that are for them, the oldest
+    first; only those whose phases are published, if asked."""
+    found = (
+        tuple(
+            WatchedRule(rule, _place(rule.starts), tuple(_place(stop) for stop in rule.stops if stop.moment))
+            for rule in versions
+            if rule.watched_by == "sampling" and rule.applies_to(domain, (category,)) and (rule.notify or not notified)
+        )
+        for versions in table.by_id.values()
     )
+    return tuple(versions for versions in found if versions)
 
 
 def _place(trigger: Trigger) -> int:

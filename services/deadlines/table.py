@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from schemas.paths import field_type
 from schemas.values import Domain, Identifier, Outcome, Text
 from services.deadlines.moments import WATCHED_MOMENTS, moment_name
 from services.deadlines.reading import problems_of, read_yaml
-from services.runtime.calendar import day_of
+from services.runtime.calendar import SHANGHAI
 
 TABLE = Path(__file__).with_name("table.yaml")
 
@@ -123,6 +123,16 @@ class Rule(_Row):
                     raise ValueError(f"{name}: the record of a sample has no {trigger.field}")
         return self
 
+    @cached_property
+    def begins(self) -> datetime:
+        """The first moment at which it is in force."""
+        return datetime.combine(self.in_force_from, time(), SHANGHAI)
+
+    @cached_property
+    def ends(self) -> datetime | None:
+        """The first moment at which it no longer is; None where it has not been repealed."""
+        return None if self.repealed_on is None else datetime.combine(self.repealed_on, time(), SHANGHAI)
+
     def applies_to(self, domain: str, category: Sequence[str]) -> bool:
         """Whether the rule is for such a sample."""
         return domain in self.domains and (not self.categories or category[0] in self.categories)
@@ -162,9 +172,10 @@ class Table:
 
         Raises KeyError for an unknown rule.
         """
-        day = day_of(started_at)
-        found = next((rule for rule in reversed(self.by_id[rule_id]) if rule.in_force_from <= day), None)
-        return found if found is not None and (found.repealed_on is None or day < found.repealed_on) else None
+        for rule in reversed(self.by_id[rule_id]):
+            if rule.begins <= started_at:
+                return rule if rule.ends is None or started_at < rule.ends else None
+        return None
 
 
 def load_table(path: Path = TABLE) -> Table:

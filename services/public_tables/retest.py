@@ -25,23 +25,18 @@ def retest_closed_by(table: Table, calendar: WorkingDays) -> Callable[[Verdict, 
     """The question to ask of a verdict and a day: is the longest of the periods that apply over before that day?"""
 
     @lru_cache(maxsize=256)
-    def rules_for(domain: str, category: str) -> tuple[Sequence[Rule], ...]:
-        windows = (
-            versions
-            for versions in table.by_id.values()
-            if versions[-1].kind == "window" and versions[-1].starts.moment == _STARTS
-        )
-        return tuple(versions for versions in windows if versions[-1].applies_to(domain, (category,)))
+    def rules_for(domain: str, category: str) -> Sequence[Rule]:
+        windows = (rule for rule in table.rules if rule.kind == "window" and rule.starts.moment == _STARTS)
+        return tuple(rule for rule in windows if rule.applies_to(domain, (category,)))
 
     def closed(verdict: Verdict, as_of: date) -> bool:
         if verdict.outcome != "fail" or verdict.retest:
             return True
         started_at = datetime.fromisoformat(str(verdict.concluded_at))
         begins = datetime.combine(as_of, time(), SHANGHAI)
-        for versions in rules_for(verdict.domain, verdict.category[0]):
-            rule = table.version(versions[-1].id, started_at)
-            if rule is not None and due(rule, started_at, calendar).at > begins:
-                return False
-        return True
+        return not any(
+            table.version(rule.id, started_at) is rule and due(rule, started_at, calendar).at > begins
+            for rule in rules_for(verdict.domain, verdict.category[0])
+        )
 
     return closed

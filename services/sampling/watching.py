@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from schemas.deadlines import DeadlineEvent, DeadlinePhase
-from services.deadlines.clocks import Clock, WatchedRule, clock_of, clocks_of, watched_rules
+from services.deadlines.clocks import Begun, Clock, begun, clock_of, clocks_of, watched_rules
 from services.deadlines.moments import Moments
 from services.deadlines.table import Table
 from services.deadlines.working_days import WorkingDays
@@ -76,37 +76,37 @@ class Watcher:
             was = Moments()
         now = max(now, after.judged.arrived * 1000, _ms(after.voided.voided_at) if after.voided else 0)
         watches, events, running = dict(after.watches), list[DeadlineEvent](), list[tuple[Clock, Watch]]()
-        for rule in watched_rules(self.table, taken.domain, taken.category[0], notified=True):
-            began, begins = was[rule.starts], is_[rule.starts]
+        for versions in watched_rules(self.table, taken.domain, taken.category[0], notified=True):
+            began, begins = begun(self.table, versions, was), begun(self.table, versions, is_)
             goes_on = began is not None and began == begins
             if began is not None and (not goes_on or (voided and before.voided is None)):
-                self._void(events, before, rule, was, watches.pop(rule.id, _UNWATCHED), now)
-            if begins is None or (goes_on and _stopped(rule, was)):
+                watch = watches.pop(began.version.rule.id, _UNWATCHED)
+                self._void(events, before, began, was, watch, now)
+            if begins is None or (began is not None and goes_on and began.stopped_at(was) is not None):
                 continue
             if voided:
                 # in a rebuild the sample may be voided before the verdict is known of whose clocks was spoken
                 if not goes_on:
-                    self._void(events, after, rule, is_, _UNWATCHED, now)
+                    self._void(events, after, begins, is_, _UNWATCHED, now)
                 continue
-            if (clock := clock_of(self.table, rule, is_, self.calendar)) is None:
-                continue
-            watch = watches.pop(rule.id, _UNWATCHED)
+            clock = clock_of(begins, is_, self.calendar)
+            watch = watches.pop(clock.rule.id, _UNWATCHED)
             if not goes_on:
                 watch = Watch(seen=now // 1000 if now > _ms(clock.due.at) else 0)
             if clock.stopped_at is None:
                 running.append((clock, watch))
                 if watch != _UNWATCHED:
-                    watches[rule.id] = watch
+                    watches[clock.rule.id] = watch
             elif self._was_told(clock, watch, now) or (clock.late and not self._historic(clock, watch)):
                 events.append(event_of(after, clock, MET, clock.stopped_at, self._historic(clock, watch)))
         life = replace(after, watches=watches) if watches != after.watches else after
         return Watched(life, events, self._next(running, now))
 
     def _void(
-        self, events: list[DeadlineEvent], life: Life, rule: WatchedRule, moments: Moments, watch: Watch, now: int
+        self, events: list[DeadlineEvent], life: Life, began: Begun, moments: Moments, watch: Watch, now: int
     ) -> None:
-        clock = clock_of(self.table, rule, moments, self.calendar)
-        if clock is not None and self._was_told(clock, watch, now):
+        clock = clock_of(began, moments, self.calendar)
+        if self._was_told(clock, watch, now):
             events.append(event_of(life, clock, VOID, moment_of(now), self._historic(clock, watch)))
 
     def time(self, life: Life, now: int) -> Watched:
@@ -135,10 +135,10 @@ class Watcher:
         if life.taken is None or life.voided is not None:
             return
         moments = moments_of(life)
-        for rule in watched_rules(self.table, life.taken.domain, life.taken.category[0], notified=True):
-            clock = clock_of(self.table, rule, moments, self.calendar)
-            if clock is not None and clock.stopped_at is None:
-                yield clock
+        for versions in watched_rules(self.table, life.taken.domain, life.taken.category[0], notified=True):
+            one = begun(self.table, versions, moments)
+            if one is not None and one.stopped_at(moments) is None:
+                yield clock_of(one, moments, self.calendar)
 
     def _moments(self, clock: Clock, watch: Watch) -> list[tuple[int, int]]:
         """When each phase of an open clock is to be said, in ms, with its revision."""
@@ -238,10 +238,6 @@ def event_of(life: Life, clock: Clock, revision: int, at: datetime, historic: bo
         note_en=rule.note_en,
         source=life.taken_from,
     )
-
-
-def _stopped(rule: WatchedRule, moments: Moments) -> bool:
-    return any(moments[stop] is not None for stop in rule.stops)
 
 
 def _moment(seconds: int) -> datetime | None:

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from schemas.deadlines import DeadlineEvent
 from schemas.topics import DEADLINES, SAMPLING_EVENTS, VERDICTS
-from services.deadlines import WorkingDays, load_table, load_working_days
+from services.deadlines import Table, WorkingDays, load_table, load_working_days
+from services.deadlines.table import Rule
 from services.runtime.calendar import SHANGHAI
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
@@ -33,8 +35,8 @@ def ms(text: str) -> int:
 class Story:
     """One sample, told by events that arrive at given times, and by the hours that pass."""
 
-    def __init__(self, calendar: WorkingDays | None = None) -> None:
-        self.shard = MemoryShard(SamplingStage(TABLE, calendar or ANNOUNCED), PARTITION)
+    def __init__(self, calendar: WorkingDays | None = None, table: Table = TABLE) -> None:
+        self.shard = MemoryShard(SamplingStage(table, calendar or ANNOUNCED), PARTITION)
         self._offsets = itertools.count()
         #: What is told now was told before.
         self.quietly = False
@@ -110,6 +112,42 @@ def test_a_sample_that_does_not_arrive_is_near_on_the_last_working_day_and_passe
     passed = story.said[-1]
     assert (passed.revision, passed.unit, passed.article, passed.confirmed) == (4, "working_days", "20", True)
     assert passed.due_at == passed.at == datetime(2026, 10, 13, tzinfo=SHANGHAI)
+
+
+def changed(rule: str, in_force_from: str, **change: Any) -> Table:
+    """The table with another version of a rule."""
+    row = next(row for row in TABLE.rules if row.id == rule).model_dump()
+    rules = (*TABLE.rules, Rule.model_validate(row | {"in_force_from": in_force_from} | change))
+    return Table(TABLE.dated, rules, TABLE.imports)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"domains": ("drug",)},
+        {"categories": ("酒类",)},
+        {"starts": {"field": "SampleReceived.received_at"}},
+        {"stops": [{"field": "SampleTaken.sampled_at"}]},
+        {"notify": False},
+        {"starts": {"unrecorded": "x"}, "watched_by": "nobody"},
+    ],
+)
+def test_a_version_that_is_not_in_force_yet_changes_nothing(change: dict[str, Any]) -> None:
+    story = Story(table=changed(DELIVERY, "2026-10-01", **change))
+    story.taken("2026-09-29T10:00")
+    assert story.at("2026-10-13T00:01") == [(DELIVERY, "passed")]
+    story.received("2026-10-14T10:00")
+    assert story.standing() == {DELIVERY: "met"}
+
+
+def test_a_version_in_force_decides_for_whom_it_is() -> None:
+    for domain, says in (("food", []), ("drug", [(DELIVERY, "passed")])):
+        story = Story(table=changed(DELIVERY, "2026-09-29", domains=("drug",)))
+        story.taken("2026-09-29T10:00", domain=domain)
+        assert story.at("2026-10-13T00:01") == says
+    earlier = Story(table=changed(DELIVERY, "2026-09-30", domains=("drug",)))
+    earlier.taken("2026-09-29T10:00", domain="drug")
+    assert earlier.at("2026-12-31T00:00") == []
 
 
 def test_a_sample_that_arrives_in_time_is_never_spoken_of() -> None:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from schemas.verdicts import Verdict
-from services.deadlines.table import load_table
+from services.deadlines.table import Rule, Table, load_table
 from services.deadlines.working_days import WorkingDays
 from services.public_tables.retest import retest_closed_by
 
@@ -59,6 +59,15 @@ def test_the_longer_period_counts_for_farm_produce() -> None:
     verdict = failed("2024-03-01T12:00:00+08:00", "食用农产品")
     assert not CLOSED(verdict, date(2024, 3, 12))
     assert CLOSED(verdict, date(2024, 3, 13))
+
+
+def test_a_version_that_is_not_in_force_yet_keeps_nobody_from_waiting() -> None:
+    table = load_table()
+    row = next(rule for rule in table.rules if rule.id == "food_retest_application").model_dump()
+    later = Rule.model_validate(row | {"in_force_from": "2027-01-01", "domains": ("drug",)})
+    closed = retest_closed_by(Table(table.dated, (*table.rules, later)), WorkingDays())
+    assert not closed(failed("2024-03-01T12:00:00+08:00"), date(2024, 3, 12))
+    assert closed(failed("2027-03-01T12:00:00+08:00"), date(2027, 3, 2))
 
 
 def test_what_no_retest_can_answer_is_closed_at_once() -> None:
