@@ -36,7 +36,7 @@ class ActBy:
     def of(self, verdict: Verdict, urgency: Urgency, now: int) -> Mapping[str, Any]:
         """The alert's fields that say by when to act, and on what legal basis, if it is raised at `now`.
 
-        Of a problem sample or a suspicion the law asks nothing yet, nor has the table a row for every domain.
+        Of a problem sample or a suspicion the law asks nothing yet, nor has the table a row for every domain and plan.
         """
         rule = self._rule(verdict, urgency, now)
         if rule is None:
@@ -51,7 +51,8 @@ class ActBy:
         if verdict.measure != "qualification":
             return None
         rule = self._in_force(URGENT if urgency == "Immediate" else DISPOSAL, now // _DAY_MS)
-        return rule if rule is not None and rule.applies_to(verdict.domain, verdict.category) else None
+        applies = rule is not None and rule.applies_to(verdict.domain, verdict.plan, verdict.category)
+        return rule if applies else None
 
     def _in_force(self, rule_id: str, day: int) -> Rule | None:
         return self._table.version(rule_id, moment_of(day * _DAY_MS))

@@ -85,7 +85,7 @@ def table(path: Path | None, as_json: bool) -> None:
     rows = [
         [
             rule.id,
-            ", ".join((*rule.domains, *rule.categories)),
+            ", ".join((*rule.domains, *rule.plans, *rule.categories)),
             _amount(rule),
             f"{rule.title_en} {rule.title_zh}",
             f"{rule.law} {rule.article}",

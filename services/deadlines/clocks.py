@@ -78,10 +78,10 @@ class Begun(NamedTuple):
 
 
 def clocks_of(
-    table: Table, moments: Moments, domain: str, category: Sequence[str], calendar: WorkingDays
+    table: Table, moments: Moments, domain: str, plan: str, category: Sequence[str], calendar: WorkingDays
 ) -> list[Clock]:
     """Every clock that has begun for a sample, of the rules that the sampling service watches."""
-    found = (begun(table, versions, moments) for versions in watched_rules(table, domain, category[0]))
+    found = (begun(table, versions, moments) for versions in watched_rules(table, domain, plan, category[0]))
     return [clock_of(one, moments, calendar) for one in found if one is not None]
 
 
@@ -101,14 +101,16 @@ def clock_of(one: Begun, moments: Moments, calendar: WorkingDays) -> Clock:
 
 
 @lru_cache(maxsize=4096)
-def watched_rules(table: Table, domain: str, category: str, notified: bool = False) -> tuple[Versions, ...]:
+def watched_rules(table: Table, domain: str, plan: str, category: str, notified: bool = False) -> tuple[Versions, ...]:
     """The rules that the sampling service watches for such samples, each in its versions that are for them, the oldest
     first; only those whose phases are published, if asked."""
     found = (
         tuple(
             WatchedRule(rule, _place(rule.starts), tuple(_place(stop) for stop in rule.stops if stop.moment))
             for rule in versions
-            if rule.watched_by == "sampling" and rule.applies_to(domain, (category,)) and (rule.notify or not notified)
+            if rule.watched_by == "sampling"
+            and rule.applies_to(domain, plan, (category,))
+            and (rule.notify or not notified)
         )
         for versions in table.by_id.values()
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from schemas.deadlines import ClockUnit, DeadlineKind, Liable
 from schemas.paths import field_type
-from schemas.values import Domain, Identifier, Outcome, Text
+from schemas.values import Domain, Identifier, Outcome, Plan, Text
 from services.deadlines.moments import WATCHED_MOMENTS, moment_name
 from services.deadlines.reading import problems_of, read_yaml
 from services.runtime.calendar import SHANGHAI
@@ -86,6 +86,7 @@ class Rule(_Row):
 
     id: Identifier
     domains: tuple[Domain, ...] = Field(min_length=1)
+    plans: tuple[Plan, ...] = Field((), description="the plans of sampling; none: all")
     categories: tuple[Text, ...] = Field((), description="the first level of the category; none: all")
     title_zh: Text
     title_en: Text
@@ -133,9 +134,13 @@ class Rule(_Row):
         """The first moment at which it no longer is; None where it has not been repealed."""
         return None if self.repealed_on is None else datetime.combine(self.repealed_on, time(), SHANGHAI)
 
-    def applies_to(self, domain: str, category: Sequence[str]) -> bool:
+    def applies_to(self, domain: str, plan: str, category: Sequence[str]) -> bool:
         """Whether the rule is for such a sample."""
-        return domain in self.domains and (not self.categories or category[0] in self.categories)
+        return (
+            domain in self.domains
+            and (not self.plans or plan in self.plans)
+            and (not self.categories or category[0] in self.categories)
+        )
 
 
 class Imports(_Row):

@@ -25,9 +25,9 @@ def retest_closed_by(table: Table, calendar: WorkingDays) -> Callable[[Verdict, 
     """The question to ask of a verdict and a day: is the longest of the periods that apply over before that day?"""
 
     @lru_cache(maxsize=256)
-    def rules_for(domain: str, category: str) -> Sequence[Rule]:
+    def rules_for(domain: str, plan: str, category: str) -> Sequence[Rule]:
         windows = (rule for rule in table.rules if rule.kind == "window" and rule.starts.moment == _STARTS)
-        return tuple(rule for rule in windows if rule.applies_to(domain, (category,)))
+        return tuple(rule for rule in windows if rule.applies_to(domain, plan, (category,)))
 
     def closed(verdict: Verdict, as_of: date) -> bool:
         if verdict.outcome != "fail" or verdict.retest:
@@ -36,7 +36,7 @@ def retest_closed_by(table: Table, calendar: WorkingDays) -> Callable[[Verdict, 
         begins = datetime.combine(as_of, time(), SHANGHAI)
         return not any(
             table.version(rule.id, started_at) is rule and due(rule, started_at, calendar).at > begins
-            for rule in rules_for(verdict.domain, verdict.category[0])
+            for rule in rules_for(verdict.domain, verdict.plan, verdict.category[0])
         )
 
     return closed

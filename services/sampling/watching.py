@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from schemas.deadlines import DeadlineEvent, DeadlinePhase
-from services.deadlines.clocks import Begun, Clock, begun, clock_of, clocks_of, watched_rules
+from schemas.sampling import SampleTaken
+from services.deadlines.clocks import Begun, Clock, Versions, begun, clock_of, clocks_of, watched_rules
 from services.deadlines.moments import Moments
 from services.deadlines.table import Table
 from services.deadlines.working_days import WorkingDays
@@ -61,7 +62,8 @@ class Watcher:
         """Every clock that has begun for a sample, those that are only shown too."""
         if life.taken is None or life.voided is not None:
             return []
-        return clocks_of(self.table, moments_of(life), life.taken.domain, life.taken.category, self.calendar)
+        taken = life.taken
+        return clocks_of(self.table, moments_of(life), taken.domain, taken.plan, taken.category, self.calendar)
 
     def record(self, before: Life, after: Life, now: int) -> Watched | None:
         """What a change of the record means for the clocks; None where it means nothing.
@@ -76,7 +78,7 @@ class Watcher:
             was = Moments()
         now = max(now, after.judged.arrived * 1000, _ms(after.voided.voided_at) if after.voided else 0)
         watches, events, running = dict(after.watches), list[DeadlineEvent](), list[tuple[Clock, Watch]]()
-        for versions in watched_rules(self.table, taken.domain, taken.category[0], notified=True):
+        for versions in self._rules(taken):
             began, begins = begun(self.table, versions, was), begun(self.table, versions, is_)
             goes_on = began is not None and began == begins
             if began is not None and (not goes_on or (voided and before.voided is None)):
@@ -131,11 +133,14 @@ class Watcher:
                 at = clock.due.near_at if phase < PASSED_PROVISIONAL else clock.due.at
                 yield event_of(life, clock, phase, at, self._historic(clock, life.watches[clock.rule.id]))
 
+    def _rules(self, taken: SampleTaken) -> tuple[Versions, ...]:
+        return watched_rules(self.table, taken.domain, taken.plan, taken.category[0], notified=True)
+
     def _open(self, life: Life) -> Iterator[Clock]:
         if life.taken is None or life.voided is not None:
             return
         moments = moments_of(life)
-        for versions in watched_rules(self.table, life.taken.domain, life.taken.category[0], notified=True):
+        for versions in self._rules(life.taken):
             one = begun(self.table, versions, moments)
             if one is not None and one.stopped_at(moments) is None:
                 yield clock_of(one, moments, self.calendar)

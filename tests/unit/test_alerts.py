@@ -180,6 +180,8 @@ def test_what_is_urgent_is_to_be_acted_on_within_a_day() -> None:
     assert drug.act_by is not None and drug.legal_basis is None, "by our own policy: the table has no row for drugs"
     (problem,) = events(shard(verdict(2, plan="risk_monitoring", measure="problem")))
     assert (problem.act_by, problem.legal_basis, problem.certainty) == (None, None, "Possible")
+    (found_by_evaluation,) = events(shard(verdict(2, plan="evaluation")))
+    assert (found_by_evaluation.act_by, found_by_evaluation.legal_basis) == (None, None)
 
 
 def test_what_is_simulated_is_an_exercise() -> None:

@@ -20,7 +20,8 @@ from services.runtime.calendar import SHANGHAI
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
 from services.sampling.stage import SamplingStage
-from services.sampling.store import open_key
+from services.sampling.store import lives_key, open_key, unpack_life
+from services.sampling.watching import Watcher
 from tests.memory import FakeRecord, MemoryShard
 
 TABLE = load_table()
@@ -211,6 +212,20 @@ def test_a_failure_that_is_reported_too_late_is_told_with_the_report() -> None:
     story.verdict("fail", "2026-03-09T10:00", arrives="2026-03-13T10:00")
     (late,) = story.said
     assert (late.rule, late.phase, late.late, late.confirmed) == ("food_fail_reported", "met", True, False)
+
+
+@pytest.mark.parametrize(("plan", "runs"), [("special", True), ("risk_monitoring", False), ("evaluation", False)])
+def test_what_a_failure_of_supervision_sampling_starts_runs_for_no_other_plan(plan: str, runs: bool) -> None:
+    story = Story()
+    story.taken("2026-03-02T10:00", plan=plan)
+    story.received("2026-03-03T10:00")
+    story.verdict("fail", "2026-03-09T10:00", arrives="2026-03-13T10:00")
+    story.at("2026-03-19T00:01")
+    assert story.standing() == ({"food_fail_reported": "met", RETEST: "passed"} if runs else {})
+    [kept] = story.shard.redis.hashes[lives_key(PARTITION)].values()
+    shown = {clock.rule.id for clock in Watcher(TABLE, ANNOUNCED).clocks(unpack_life(kept, "S1"))}
+    assert {"food_report", "food_backup_after_fail"} <= shown
+    assert (RETEST in shown) == runs
 
 
 def test_the_right_to_a_retest_ends_and_nobody_is_late() -> None:

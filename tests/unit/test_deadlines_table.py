@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from schemas.values import Plan
 from services.deadlines import TableError, load_table
 from services.deadlines.table import TABLE
 
@@ -46,6 +47,22 @@ def test_the_table_says_what_the_design_says_and_nothing_else() -> None:
     assert found == DESIGN
 
 
+SUPERVISION, DRUGS = ("supervision", "special"), ("supervision", "evaluation", "special")
+FOR_ALL_PLANS = {
+    *("food_sampling_records", "food_sample_delivery", "food_report", "food_urgent_failure"),
+    *("food_backup_after_pass", "food_backup_after_fail", "rapid_test_retest_application"),
+    *("food_recall_class_1", "food_recall_class_2", "food_recall_class_3"),
+}
+
+
+def test_what_the_law_says_of_supervision_sampling_is_for_no_other_plan() -> None:
+    for rule in load_table().rules:
+        held = DRUGS if rule.id == "drug_retest_application" else () if rule.id in FOR_ALL_PLANS else SUPERVISION
+        assert rule.plans == held, rule.id
+        for plan in get_args(Plan):
+            assert rule.applies_to(rule.domains[0], plan, rule.categories or ("糕点",)) == (not held or plan in held)
+
+
 def document() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load(TABLE.read_text("utf-8"))
     return loaded
@@ -73,6 +90,7 @@ def problems(path: Path, changed: dict[str, Any]) -> list[str]:
         ("food_report", {"starts": {}}, "food_report: starts: give either"),
         ("food_report", {"starts": {"field": "AlertEvent.raised_at"}}, "food_report: starts: the record of a sample"),
         ("food_report", {"colour": "red"}, "food_report: colour: "),
+        ("food_report", {"plans": ["routine"]}, "food_report: plans.0: "),
         ("food_report", {"ends_on_rest_day": "stays"}, "food_report: ends_on_rest_day: means nothing"),
         ("food_disposal", {"ends_on_rest_day": None}, "food_disposal: ends_on_rest_day: is needed"),
         ("food_report", {"watched_by": "nobody"}, "food_report: watched_by: "),

@@ -74,4 +74,5 @@ def test_what_no_retest_can_answer_is_closed_at_once() -> None:
     on = date(2024, 3, 2)
     assert not CLOSED(failed("2024-03-01T12:00:00+08:00"), on)
     assert CLOSED(failed("2024-03-01T12:00:00+08:00", retest=True), on)
+    assert CLOSED(failed("2024-03-01T12:00:00+08:00", plan="evaluation"), on)
     assert CLOSED(failed("2024-03-01T12:00:00+08:00", outcome="pass"), on)
