@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 class Moments(NamedTuple):
     """What a sample's record says happened, and when.
 
-    reported: the first report was issued. arrived: it came in here. passed, failed: the verdict that stands was first
-    concluded so; a later amendment that says the same does not move it. retested: a retest concluded.
+    reported: the first report was issued. passed, failed: the verdict that stands was first concluded so; arrived: it
+    came in here. A later amendment that says the same moves neither. retested: a retest concluded.
     """
 
     taken: datetime | None = None

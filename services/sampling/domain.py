@@ -26,9 +26,9 @@ class Reference(NamedTuple):
 class Judged(NamedTuple):
     """What the verdicts have said, in seconds since the epoch; 0 for what has not happened.
 
-    reported: the first report was issued; arrived: its verdict came in here. outcome: that of the verdict that stands,
-    concluded so at `since`; an amendment that says the same does not move it. turns: how often the outcome changed.
-    retested: a retest concluded.
+    reported: the first report was issued. outcome: that of the verdict that stands, concluded so at `since`, which came
+    in here at `arrived`; an amendment that says the same moves neither. turns: how often the outcome changed. retested:
+    a retest concluded.
     """
 
     reported: int = 0
@@ -155,7 +155,7 @@ def _judge(judged: Judged, verdict: Verdict, arrived: int) -> Judged:
     concluded = int(datetime.fromisoformat(str(verdict.concluded_at)).timestamp()) if verdict.concluded_at else arrived
     return Judged(
         reported=judged.reported or concluded,
-        arrived=judged.arrived or arrived,
+        arrived=judged.arrived if judged.outcome == verdict.outcome else arrived,
         outcome=verdict.outcome,
         since=judged.since if judged.outcome == verdict.outcome else concluded,
         turns=turns,

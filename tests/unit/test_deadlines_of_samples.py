@@ -214,6 +214,26 @@ def test_a_failure_that_is_reported_too_late_is_told_with_the_report() -> None:
     assert (late.rule, late.phase, late.late, late.confirmed) == ("food_fail_reported", "met", True, False)
 
 
+@pytest.mark.parametrize("between", [False, True], ids=["turned", "withdrawn in between"])
+def test_a_conclusion_that_turned_and_is_reported_too_late_is_late_too(between: bool) -> None:
+    story = Story()
+    story.taken("2026-03-02T10:00")
+    story.received("2026-03-03T10:00")
+    story.verdict("pass", "2026-03-09T10:00")
+    if between:
+        story.verdict(None, "2026-03-09T10:00", arrives="2026-03-10T10:00", revision=4)
+    story.verdict("fail", "2026-03-16T10:00", arrives="2026-03-20T10:00", revision=5)
+    said = story.said
+    (late,) = [event for event in said if event.rule == "food_fail_reported"]
+    assert (late.phase, late.late) == ("met", True)
+    assert late.at == datetime(2026, 3, 20, 10, tzinfo=SHANGHAI)
+    # the same again, an older one, and one that says the same do not move it
+    story.verdict("fail", "2026-03-16T10:00", arrives="2026-03-24T10:00", revision=5)
+    story.verdict("pass", "2026-03-09T10:00", arrives="2026-03-24T10:00")
+    story.verdict("fail", "2026-03-23T10:00", arrives="2026-03-24T10:00", revision=6)
+    assert story.said == said
+
+
 @pytest.mark.parametrize(("plan", "runs"), [("special", True), ("risk_monitoring", False), ("evaluation", False)])
 def test_what_a_failure_of_supervision_sampling_starts_runs_for_no_other_plan(plan: str, runs: bool) -> None:
     story = Story()
