@@ -16,7 +16,7 @@ from schemas.sampling import Sample
 from schemas.structs import struct_of
 from schemas.values import Outcome, measure_of
 from schemas.verdicts import FailedItem, Verdict
-from services.lab_results.facts import ResultFacts, RetestFacts, WithdrawalFacts
+from services.lab_results.facts import ResultFacts, RetestFacts, WithdrawalFacts, mark_as_written
 from services.runtime.answers import ACCEPTED, Answer, duplicate, parked, rejected
 from services.runtime.calendar import day_text
 
@@ -102,7 +102,7 @@ def take(dossier: Dossier, event: ResultFacts, source: str, mark: bytes, content
     held = next((report for report in dossier.reports if report.report_no == event.report_no), None)
     before = held.revision(event.revision) if held else None
     if before is not None:
-        if before.content == content:
+        if before.content in (content, mark_as_written(event)):
             return dossier, duplicate(None, "the same was reported before under another event_id")
         reason = f"revision {event.revision} of report {event.report_no} was reported before with other content"
         return dossier, rejected("revision", f"{reason}: amend it under a higher revision")

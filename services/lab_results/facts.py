@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, cast
+from math import isfinite
+from typing import Any, cast, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -25,7 +27,7 @@ from schemas.results import (
     ResultWithdrawn,
     RetestReported,
 )
-from schemas.structs import mirror, struct_of
+from schemas.structs import mirror, nested_structs, struct_of
 
 #: In these, times are text as written, and the numbers of items floats, or text where they are kept.
 ReportFacts = struct_of(ResultReported, decimals=float)
@@ -40,6 +42,7 @@ _MIRRORS = {
     ResultWithdrawn: WithdrawalFacts,
 }
 
+_ItemFacts: Any = dict(nested_structs(ReportFacts))["items"]
 _decode = msgspec.json.Decoder(ReportFacts).decode
 _encode = msgspec.json.Encoder().encode
 _TIMES = ResultReported.TIMES
@@ -133,10 +136,39 @@ def _is_time(text: str) -> bool:
 def content_mark(event: ResultEvent | ResultFacts) -> bytes:
     """Eight bytes that stand for what a report says, whoever said it under whichever id.
 
-    Numbers count as floats here: more than fifteen digits tell no two reports apart.
+    Numbers count as floats here, however they were written: 0.1, "0.1" and "0.10" are the same, and more than fifteen
+    digits tell no two reports apart.
     """
-    facts: Any = event
-    if not isinstance(event, msgspec.Struct):
-        facts = mirror(event, _MIRRORS[type(event)], decimals=float)
+    facts: Any = event if isinstance(event, msgspec.Struct) else facts_of(cast(ResultEvent, event))
+    items = getattr(facts, "items", ())
+    # what the screen took has floats throughout
+    if items and not any(type(item.value) is float or type(item.limit) is float for item in items):
+        facts = replace(facts, items=tuple(map(_with_floats, items)))
+    return _fingerprint(facts)
+
+
+def mark_as_written(facts: ResultFacts) -> bytes:
+    """The fingerprint by which numbers written otherwise were told apart, as dossiers of before have it."""
+    return _fingerprint(facts)
+
+
+def _fingerprint(facts: Any) -> bytes:
     said = _encode(replace(facts, source=None, event_id=None))
     return blake2b(said, digest_size=8).digest()
+
+
+_NUMBERS = [field.name for field in msgspec.structs.fields(_ItemFacts) if float in get_args(field.type)]
+
+
+def _with_floats(item: Any) -> Any:
+    texts = {name: text for name in _NUMBERS if type(text := getattr(item, name)) is str}
+    return replace(item, **{name: _float_of(text) for name, text in texts.items()}) if texts else item
+
+
+def _float_of(text: str) -> float | str:
+    """A number as a float; words, and what no float comes near, as they are."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if isfinite(number) and (number or not Decimal(text)) else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Context, Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.results import RESULT_EVENT, ResultReported
-from services.lab_results.facts import ReportFacts, content_mark, facts_of, screen
+from services.lab_results.facts import ReportFacts, content_mark, facts_of, mark_as_written, screen
 from tests.strategies import results_reported
 
 PLAIN: dict[str, Any] = {
@@ -154,6 +155,45 @@ def test_what_the_screen_takes_the_contract_takes_and_means_the_same(body: dict[
             assert getattr(by_contract, name) == getattr(facts, name)
         if facts.conclusion == "fail":
             assert by_contract == facts
+
+
+_decimals = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False), st.integers(-(10**20), 10**20), st.sampled_from([-0.0, 5e-324])
+)
+
+
+def marks(value: Any, verdict: str = "pass", **more: Any) -> set[bytes]:
+    """The marks of a report with this value, by the screen where it takes it, and by the contract."""
+    item = {"item": "铅", "value": value, "limit": 0.5, "limit_kind": "max", "verdict": verdict}
+    body = as_bytes(PLAIN | {"items": [item], "conclusion": verdict} | more)
+    by_contract = RESULT_EVENT.validate_json(body)
+    screened = screen(body)
+    return {content_mark(facts) for facts in (by_contract, facts_of(by_contract), screened) if facts is not None}
+
+
+@given(_decimals, st.sampled_from(["pass", "fail"]))
+def test_a_number_is_the_same_however_it_is_written(number: Any, verdict: str) -> None:
+    exact = Decimal(repr(number))
+    written = [number, repr(number), f"{exact:e}", f" {exact}", str(exact.scaleb(0, Context(prec=60)))]
+    assert len(set.union(*(marks(value, verdict) for value in written))) == 1
+    assert marks("<LOD", verdict) != marks(number, verdict)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1E+400", "2E+400"), ("1E-400", "0"), ("1E-400", "2E-400"), ("-1", "1"), ("阴性", "阳性")]
+)
+def test_other_numbers_and_words_are_told_apart(one: str, other: str) -> None:
+    assert not marks(one) & marks(other)
+
+
+def test_what_dossiers_of_before_have_is_known() -> None:
+    plain = screen(as_bytes(PLAIN))
+    assert plain is not None
+    assert content_mark(plain).hex() == "843ee45fc7cae556"
+    failed = PLAIN["items"][0] | {"value": 0.72, "verdict": "fail"}
+    by_screen = screen(as_bytes(PLAIN | {"conclusion": "fail", "items": [failed]}))
+    assert by_screen is not None
+    assert mark_as_written(by_screen).hex() == "a4c38588b8238a65"
 
 
 @given(results_reported)

@@ -17,7 +17,7 @@ from schemas.structs import mirror
 from services.lab_results import domain
 from services.lab_results.counts import Tally
 from services.lab_results.domain import EMPTY, Dossier, SampleFacts
-from services.lab_results.facts import content_mark, facts_of
+from services.lab_results.facts import content_mark, facts_of, mark_as_written
 from services.lab_results.stage import same_verdict
 from services.lab_results.store import pack_dossier, unpack_dossier
 from services.runtime.codec import codec_of
@@ -209,6 +209,23 @@ def test_repeats_are_duplicates_and_contradictions_are_rejected() -> None:
     contradiction = report(conclusion="fail")
     kept, answer = take(dossier, contradiction)
     assert (answer.outcome, answer.field) == ("rejected", "revision") and kept is dossier
+
+
+@pytest.mark.parametrize(("value", "outcome"), [("0.10", "duplicate"), ("1E-1", "duplicate"), ("0.11", "rejected")])
+def test_a_number_that_is_written_otherwise_is_no_contradiction(value: str, outcome: str) -> None:
+    again = report().model_copy(
+        update={"event_id": "another", "items": (Item(item="镉", value=value, verdict="pass"),)}
+    )
+    assert take(dossier_of(SAMPLE, report()), again)[1].outcome == outcome
+
+
+def test_a_fingerprint_kept_before_numbers_were_compared_is_known() -> None:
+    [kept] = dossier_of(SAMPLE, report()).reports
+    [revision] = kept.revisions
+    former = msgspec.structs.replace(revision, content=mark_as_written(facts_of(report())))
+    assert former.content != revision.content
+    held = Dossier(None, (msgspec.structs.replace(kept, revisions=(former,)),))
+    assert take(held, report())[1].outcome == "duplicate"
 
 
 def test_an_older_sample_changes_nothing() -> None:
