@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, get_args
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schemas.cloudevents import Envelope, NotAnEvent, claimed_identity, open_envelope
@@ -66,6 +68,16 @@ class Misrouted(NamedTuple):
 
 
 Input = Taken | Refused | Misrouted
+
+
+class _Named(msgspec.Struct, gc=False):
+    """What a body has that names it, as far as mirrors can't tell."""
+
+    type: str | UnsetType = UNSET
+    id: msgspec.Raw | UnsetType = UNSET
+
+
+_named = msgspec.json.Decoder(_Named).decode
 
 
 class Reading(NamedTuple):
@@ -148,7 +160,13 @@ class Intake:
 
     def _screened(self, envelope: Envelope) -> Any:
         event = self._screen(envelope.data)
-        return event if event is not None and envelope.type in (None, event.type) else None
+        if event is None:
+            return None
+        named = _named(envelope.data)
+        # a mirror has a type that the body did not say, and does not know an id by its other name
+        type_told = named.type is not UNSET if envelope.type is None else envelope.type == event.type
+        id_told = event.event_id is not None or (envelope.event_id is not None and named.id is UNSET)
+        return event if type_told and id_told else None
 
     def _validated(self, envelope: Envelope) -> Event:
         if envelope.type is None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Context, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from schemas.cloudevents import binary_headers
 from schemas.results import RESULT_EVENT, ResultReported
+from schemas.topics import LAB_RESULTS
 from services.lab_results.facts import ReportFacts, content_mark, facts_of, mark_as_written, screen
+from services.runtime.intake import Intake, Reading, Refused, Taken
+from services.runtime.partitioning import home_of
+from services.runtime.settings import PARTITIONS
+from tests.memory import FakeRecord
 from tests.strategies import results_reported
 
 PLAIN: dict[str, Any] = {
@@ -155,6 +162,53 @@ def test_what_the_screen_takes_the_contract_takes_and_means_the_same(body: dict[
             assert getattr(by_contract, name) == getattr(facts, name)
         if facts.conclusion == "fail":
             assert by_contract == facts
+
+
+def read(body: Any, headers: Any, *, screened: bool) -> tuple[Any, ...]:
+    """What intake makes of a body: what is taken, or the refusal."""
+    reading = Reading(RESULT_EVENT, screen=screen if screened else lambda _: None, facts=facts_of)
+    record = FakeRecord(
+        LAB_RESULTS.name, 1, b"S1", as_bytes(body), headers, partition=home_of(b"S1", PARTITIONS), timestamp=ARRIVED
+    )
+    (found,) = Intake(LAB_RESULTS, "lab_results", reading).decode([record])
+    if isinstance(found, Taken):
+        return found.source, found.event_id, found.event.type, content_mark(found.event)
+    assert isinstance(found, Refused)
+    return found.field, found.reason
+
+
+ARRIVED = int(datetime(2026, 4, 1, tzinfo=UTC).timestamp() * 1000)
+BINARY = binary_headers(type="ResultReported", source="/lims/1", event_id="e2")
+_MODES = st.sampled_from([(), BINARY, BINARY[:3], (("ce_type", b"ResultReported"),), (("ce_type", b"ResultAmended"),)])
+_names = st.sampled_from(["e1", "", " e", None, 7])
+
+
+@given(
+    _bodies,
+    st.sets(st.sampled_from(["type", "source", "event_id", "sample_id"])),
+    st.fixed_dictionaries({}, optional={"id": _names, "event_id": _names, "revision": st.just(1)}),
+    _MODES,
+)
+@settings(max_examples=1000)
+@example(PLAIN, {"event_id"}, {"id": "e1"}, ())
+@example(PLAIN, {"event_id"}, {"id": 7}, BINARY)
+@example(PLAIN, set(), {"event_id": None, "id": "e1"}, ())
+@example(PLAIN, {"type"}, {}, ())
+@example(PLAIN, {"type"}, {}, BINARY)
+def test_with_the_screen_and_without_it_the_outcome_is_the_same(
+    body: dict[str, Any], left_out: set[str], more: dict[str, Any], headers: Any
+) -> None:
+    told = {name: value for name, value in body.items() if name not in left_out} | more
+    assert read(told, headers, screened=True) == read(told, headers, screened=False)
+
+
+def test_what_comes_by_headers_alone_is_screened() -> None:
+    body = {name: value for name, value in PLAIN.items() if name not in ("type", "source", "event_id")}
+    reading = Reading(RESULT_EVENT, screen=screen, facts=facts_of)
+    record = FakeRecord(LAB_RESULTS.name, 1, b"S1", as_bytes(body), BINARY, home_of(b"S1", PARTITIONS), ARRIVED)
+    (found,) = Intake(LAB_RESULTS, "lab_results", reading).decode([record])
+    assert isinstance(found, Taken)
+    assert isinstance(found.event.items[0].value, float)
 
 
 _decimals = st.one_of(
