@@ -143,7 +143,8 @@ def verdict_of(dossier: Dossier) -> Verdict | None:
     """What follows; None until the sample is known and a report has come.
 
     A retest that stands counts in place of the report that it answers. Of those that count, one that fails fails the
-    sample. It counts on the day of the earliest report, so that corrections move counts where they lie.
+    sample. It counts on the day of the earliest report, as its first revision has it, so that corrections move counts
+    where they lie.
     """
     sample, reports = dossier.sample, dossier.reports
     if sample is None or not reports:
@@ -228,14 +229,17 @@ def _by_issue(pair: _Standing) -> tuple[datetime, str]:
 
 
 def _first_issued(reports: tuple[Report, ...]) -> tuple[Report, Revision]:
-    """The earliest issued revision; a withdrawal where nothing else has come yet."""
+    """The earliest issued of the reports' first revisions; a withdrawal where nothing else has come yet."""
     if len(reports) == 1 and len(reports[0].revisions) == 1:
         return reports[0], reports[0].revisions[0]
-    pairs = [(report, revision) for report in reports for revision in report.revisions]
-    issued = [pair for pair in pairs if pair[1].issued_at is not None]
-    if not issued:
-        return min(pairs, key=lambda pair: (pair[0].report_no, pair[1].number))
-    return min(issued, key=lambda pair: (*_by_issue(pair), pair[1].number))
+    firsts = [(report, min(report.revisions, key=_issued_first)) for report in reports]
+    issued = [pair for pair in firsts if pair[1].issued_at is not None]
+    return min(issued, key=_by_issue) if issued else min(firsts, key=lambda pair: pair[0].report_no)
+
+
+def _issued_first(revision: Revision) -> tuple[bool, int]:
+    """By number, withdrawals last."""
+    return revision.issued_at is None, revision.number
 
 
 def _number(revision: Revision) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import msgspec
@@ -105,6 +106,17 @@ def test_an_amendment_counts_on_the_day_of_the_first_report() -> None:
     assert verdict is not None
     assert (verdict.outcome, verdict.first_outcome, verdict.status) == ("pass", "fail", "revised")
     assert verdict.counted_on == "2026-03-01"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_wrong_date_of_a_revision_does_not_stay(order: tuple[int, ...]) -> None:
+    revisions = [report(), report(revision=2, conclusion="fail", day=-7000), report(revision=3, day=1)]
+    dossier = dossier_of(SAMPLE, *(revisions[place] for place in order))
+    verdict = domain.verdict_of(dossier)
+    assert verdict is not None
+    assert (verdict.counted_on, verdict.first_outcome, verdict.report_revision) == ("2026-03-01", "pass", 3)
+    earlier = domain.verdict_of(take(dossier, report("R2", day=-2))[0])
+    assert earlier is not None and earlier.counted_on == "2026-02-27"
 
 
 def test_a_retest_overturns() -> None:
@@ -286,8 +298,10 @@ def expected(events: list[Any]) -> tuple[str | None, Any]:
     naming = sorted((event for event in events if isinstance(event, RetestReported)), key=lambda event: event.revision)
     seen = {event.conclusion for event in counting(standing, {event.report_no: event.retest_of for event in naming})}
     outcome = "fail" if "fail" in seen else "pass" if "pass" in seen else "inconclusive"
-    issued = [event.issued_at for event in events if hasattr(event, "issued_at")]
-    return outcome, (min(issued) + timedelta(hours=8)).date()
+    firsts: dict[str, Any] = {}
+    for event in sorted((event for event in events if hasattr(event, "issued_at")), key=lambda event: event.revision):
+        firsts.setdefault(event.report_no, event)
+    return outcome, (min(event.issued_at for event in firsts.values()) + timedelta(hours=8)).date()
 
 
 @given(histories())
