@@ -62,7 +62,9 @@ class Verdict(Contract):
     retest: bool = Field(False, description="whether the deciding report is a retest")
     lab_id: Identifier | None = None
     items: int = Field(ge=0, description="how many items the deciding report has")
-    failed_items: tuple[FailedItem, ...] = ()
+    failed_items: tuple[FailedItem, ...] = Field(
+        (), description="of all reports that count, each once: those of the deciding report, then the others"
+    )
     domain: Domain
     plan: Plan
     targeting: Targeting

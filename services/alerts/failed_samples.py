@@ -103,7 +103,7 @@ def _item(item: FailedItem) -> FailedItem:
 
 def _gone(verdict: Verdict, item_class: str) -> Case:
     if verdict.outcome == "fail":
-        reason = "the report that decides now does not have these failures"
+        reason = "no report that counts has these failures any more"
     elif verdict.outcome:
         reason = "the verdict was overturned"
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -150,7 +150,7 @@ def verdict_of(dossier: Dossier) -> Verdict | None:
     if sample is None or not reports:
         return None
     voided = sample.status == "voided"
-    report, revision = (None, None) if voided else _deciding(reports)
+    report, revision, failed_items = (None, None, ()) if voided else _deciding(reports)
     first_report, first = _first_issued(reports)
     revised = len(reports) > 1 or len(first_report.revisions) > 1
     return VerdictFacts(
@@ -167,7 +167,7 @@ def verdict_of(dossier: Dossier) -> Verdict | None:
         retest=bool(report and report.retest_of),
         lab_id=revision.lab_id if revision else None,
         items=revision.items if revision else 0,
-        failed_items=revision.failed_items if revision else (),
+        failed_items=failed_items,
         domain=sample.domain,
         plan=sample.plan,
         targeting=sample.targeting,
@@ -183,18 +183,22 @@ def verdict_of(dossier: Dossier) -> Verdict | None:
 
 
 _Standing = tuple[Report, Revision]
+_FailedItems = tuple[FailedItemFacts, ...]  # type: ignore[valid-type]
 
 
-def _deciding(reports: tuple[Report, ...]) -> _Standing | tuple[None, None]:
-    if len(reports) == 1:
-        only = reports[0].standing
-        return (reports[0], only) if only else (None, None)
+def _deciding(reports: tuple[Report, ...]) -> tuple[Report, Revision, _FailedItems] | tuple[None, None, _FailedItems]:
+    """What decides, and the items that failed in any report that counts: a failure stands beside a later one."""
     standing = [(report, latest) for report in reports if (latest := report.standing) is not None]
     if len(standing) < 2:
-        return standing[0] if standing else (None, None)
+        return (*standing[0], standing[0][1].failed_items) if standing else (None, None, ())
     counting = _counting(standing)
     gravest = next(o for o in ("fail", "pass", "inconclusive") if any(pair[1].conclusion == o for pair in counting))
-    return max((pair for pair in counting if pair[1].conclusion == gravest), key=_by_issue)
+    latest_first = sorted((pair for pair in counting if pair[1].conclusion == gravest), key=_by_issue, reverse=True)
+    failed: list[Any] = []
+    for _, revision in latest_first:
+        named = {item.item for item in failed}
+        failed += [item for item in cast(Any, revision.failed_items) if item.item not in named]
+    return (*latest_first[0], tuple(failed))
 
 
 def _counting(standing: list[_Standing]) -> list[_Standing]:

@@ -212,6 +212,21 @@ def test_one_failing_report_of_several_fails() -> None:
     assert verdict is not None and (verdict.outcome, verdict.report_no) == ("fail", "R2")
 
 
+def _failing(number: str, day: int, *names: str, retest_of: str | None = None) -> Any:
+    made = report(number, conclusion="fail", day=day, retest_of=retest_of)
+    return made.model_copy(update={"items": tuple(made.items[0].model_copy(update={"item": name}) for name in names)})
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_failed_in_another_report_stands_beside_a_later_failure(turned: bool) -> None:
+    events = [SAMPLE, _failing("R1", 1, "沙门氏菌", "铅"), _failing("R2", 5, "毒死蜱", "铅"), report("R3", day=9)]
+    verdict: Any = domain.verdict_of(dossier_of(*(reversed(events) if turned else events)))
+    assert (verdict.report_no, [item.item for item in verdict.failed_items]) == ("R2", ["毒死蜱", "铅", "沙门氏菌"])
+    # a retest of one report answers its failures, and no other's
+    verdict = domain.verdict_of(dossier_of(*events, report("T2", day=20, retest_of="R2")))
+    assert (verdict.report_no, [item.item for item in verdict.failed_items]) == ("R1", ["沙门氏菌", "铅"])
+
+
 def test_repeats_are_duplicates_and_contradictions_are_rejected() -> None:
     dossier = dossier_of(SAMPLE, report())
     again, answer = take(dossier, report())
