@@ -34,7 +34,7 @@ SampleFacts = struct_of(
 VerdictFacts = struct_of(
     Verdict,
     only=(
-        *("sample_id", "revision", "outcome", "measure", "domain", "category", "counted_on", "concluded_at"),
+        *("sample_id", "revision", "outcome", "measure", "domain", "plan", "category", "counted_on", "concluded_at"),
         *("retest", "lab_id", "failed_items"),
     ),
 )
