@@ -43,6 +43,18 @@ def roll_up(region: str) -> Rollup:
     return Rollup(names[0], *levels[1:])
 
 
+def in_region(region: str, prefix: str) -> bool:
+    """Whether a region lies in, or is, the one that begins so: mainland codes by digits, other paths by whole names.
+    In "", for everywhere, lies every region.
+
+    >>> in_region("621002101", "6210"), in_region("US-IL/Chicago Heights", "US-IL/Chicago")
+    (True, False)
+    """
+    if not prefix or prefix.isdigit():
+        return region.startswith(prefix)
+    return f"{region}/".startswith(f"{prefix.removesuffix('/')}/")
+
+
 def check_region(region: str) -> str:
     """Raises ValueError unless `region` has one of the two forms."""
     if region.isdigit() and not _MAINLAND.fullmatch(region):

@@ -20,6 +20,7 @@ import numpy as np
 from redis.asyncio import Redis
 
 from schemas.alerts import AlertEvent
+from schemas.regions import in_region
 from schemas.structs import struct_of
 from services.alerts import store
 from services.alerts.values import milliseconds_of, tie_of
@@ -81,8 +82,8 @@ class _Texts:
         return self.numbers.setdefault(text, len(self.numbers))
 
     def beginning(self, prefix: str) -> np.ndarray:
-        """Which numbers stand for a text that begins so."""
-        return np.fromiter((text is not None and text.startswith(prefix) for text in self.numbers), bool)
+        """Which numbers stand for a region that begins so."""
+        return np.fromiter((text is not None and in_region(text, prefix) for text in self.numbers), bool)
 
 
 class _Part:

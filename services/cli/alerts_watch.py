@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from schemas.alerts import AlertKind, Severity
+from schemas.regions import in_region
 from schemas.topics import ALERT_EVENTS
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.tables import PlainTable
@@ -65,7 +66,7 @@ def watch(
 
 def _wanted(alert: dict[str, Any], area: str, kind: str | None, severity: str | None) -> bool:
     return (
-        alert["area"].startswith(area)
+        in_region(alert["area"], area)
         and (kind is None or alert["kind"] == kind)
         and (severity is None or alert["severity"] == severity)
     )

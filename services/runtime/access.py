@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, get_args
 
+from schemas.regions import in_region
+
 Role = Literal["inspector", "manager", "operations", "laboratory"]
 ROLES: Final = get_args(Role)
 OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -23,7 +25,7 @@ _NAMELESS_CUTS: Final = frozenset(
 class Access(NamedTuple):
     """Who may ask for a page. area: how a token of some areas is held to them.
 
-    A parameter's name: it must begin with one of the areas. A function: finds the region in the answer. None: the page
+    A parameter's name: it must lie in one of the areas. A function: finds the region in the answer. None: the page
     can't be held to an area, so tokens that have areas may not ask for it. ANYWHERE: the page tells of no area.
     """
 
@@ -76,7 +78,7 @@ def refusal(role: str, areas: Sequence[str], path: str, query: Mapping[str, str]
     if row.area is None:
         return "this page cannot be held to the areas of this token"
     if not within(query.get(row.area), areas):
-        return f"{row.area} has to be given, and to begin with an area of this token: {', '.join(areas)}"
+        return f"{row.area} has to be given, and to lie in an area of this token: {', '.join(areas)}"
     return None
 
 
@@ -88,4 +90,4 @@ def region_finder(path: str) -> Callable[[Any], Any] | None:
 
 def within(region: Any, areas: Sequence[str]) -> bool:
     """Whether a region lies in one of the areas; an unknown one lies in none."""
-    return isinstance(region, str) and region.startswith(tuple(areas))
+    return isinstance(region, str) and any(in_region(region, area) for area in areas)

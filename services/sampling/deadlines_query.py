@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 from redis.asyncio import Redis
 
 from schemas.deadlines import Liable
+from schemas.regions import in_region
 from schemas.values import Domain, Plan
 from services.deadlines.clocks import Clock
 from services.runtime.parameters import BadParameter, limit_of
@@ -42,7 +43,7 @@ async def deadlines_of(
     for partition in range(PARTITIONS):
         async for _, value in redis.hscan_iter(open_key(partition), count=_SCAN):
             deadline = json.loads(value)
-            if deadline["region"].startswith(region) and all(deadline[name] == it for name, it in wanted.items()):
+            if in_region(deadline["region"], region) and all(deadline[name] == it for name, it in wanted.items()):
                 found.append(_row(deadline))
     found.sort(key=lambda row: (datetime.fromisoformat(row["due_at"]), row["deadline_id"]))
     return found[:limit]

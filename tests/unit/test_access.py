@@ -25,6 +25,12 @@ MAY = {
     "operations": {SAMPLE, "/deadlines", "/alerts", ALERT, "/rates", "/hotspots", "/routes", "/openapi.json"},
     "laboratory": {"/rates", "/rates/series", "/rates/ranking", "/openapi.json"},
 }
+REGIONS = {
+    "S-1": "621002",
+    "S-2": "110101",
+    "chicago": "US-IL/Chicago/60609",
+    "heights": "US-IL/Chicago Heights/60411",
+}
 ALL = set().union(*MAY.values())
 
 
@@ -56,6 +62,15 @@ def test_areas_hold_a_token_to_what_begins_with_them() -> None:
     assert refusal("inspector", areas, "/rates", {})  # cannot be held to an area
 
 
+@pytest.mark.parametrize("area", ["US-IL/Chicago", "US-IL/Chicago/"])
+def test_an_area_that_is_a_path_opens_no_other_whose_name_begins_so(area: str) -> None:
+    tokens = {DIGEST: Token("i", "inspector", (area,))}
+    for region, status in (("US-IL/Chicago", 200), ("US-IL/Chicago/60609", 200), ("US-IL/Chicago Heights", 403)):
+        assert ask(tokens, f"/alerts?area={region}", KEY)[0] == status
+    assert ask(tokens, "/samples/chicago", KEY)[0] == 200
+    assert ask(tokens, "/samples/heights", KEY)[0] == 404
+
+
 def ask(tokens: dict[str, Token], path: str, token: str | None, clock: Any = lambda: 0.0, times: int = 1) -> Any:
     """Status, headers and body of the last of so many requests to a service with a few pages."""
 
@@ -65,7 +80,7 @@ def ask(tokens: dict[str, Token], path: str, token: str | None, clock: Any = lam
         async def page(request: web.Request) -> web.Response:
             if request.path == "/samples/none":
                 return web.json_response({"error": "no sample"}, status=404)
-            region = {"S-1": "621002", "S-2": "110101"}.get(request.path.rpartition("/")[2])
+            region = REGIONS.get(request.path.rpartition("/")[2])
             return web.json_response({"sample": {"region": region}} if region else {"fine": True})
 
         app.router.add_get("/{path:.*}", page)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from schemas.alerts import AlertEvent
-from schemas.regions import check_region
+from schemas.regions import check_region, in_region
 from schemas.topics import ALERT_EVENTS, FINDINGS
 from services.alerts.hotspots import store
 from services.alerts.hotspots.cases import CaseFacts
@@ -21,7 +21,7 @@ from services.alerts.hotspots.in_force import InForce
 from services.alerts.hotspots.owner import Night, Owner, Touched
 from services.alerts.hotspots.stages import CasesFacts
 from services.alerts.hotspots.standing import Standing, common_area
-from services.alerts.notify.labels import in_region, labels_of
+from services.alerts.notify.labels import labels_of
 from services.alerts.stage import AlertsStage
 from services.runtime.stage import Changes
 from tests.memory import FakeRecord, MemoryShard

@@ -41,14 +41,3 @@ def labels_of(alert: Any) -> dict[str, str]:
     found = {name: getattr(alert, name, None) for name in (*VOCABULARY, *OPEN)}
     found |= {"region": region, **dict(zip(PLACES, rolled, strict=True))}
     return {name: value for name, value in found.items() if value}
-
-
-def in_region(region: str, prefix: str) -> bool:
-    """Whether a region lies in, or is, the one that begins so: mainland codes by digits, other paths by whole names.
-
-    >>> in_region("621002101", "6210"), in_region("US-IL/Chicago", "US-I")
-    (True, False)
-    """
-    if prefix.isdigit():
-        return region.startswith(prefix)
-    return region == prefix or region.startswith(f"{prefix}/")

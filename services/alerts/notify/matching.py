@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from services.alerts.notify.labels import Labels, in_region
+from schemas.regions import in_region
+from services.alerts.notify.labels import Labels
 
 
 class Match(NamedTuple):
