@@ -46,7 +46,8 @@ _REMEMBERED = 100_000
 
 _CLAIM = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
-return redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+return 1
 """
 _Told = struct_of(ToldAlert)
 _raised_at = msgspec.json.Decoder(struct_of(AlertEvent, only=("raised_at",))).decode
@@ -94,6 +95,8 @@ class Sender:
         self._heads: dict[str, _Head] = {}
         self._health: dict[str, Health] = {}
         self._failing: set[str] = set()
+        #: Claims of former processes on what this one sends: its own is one, however often Redis has to be told.
+        self._before: dict[str, int] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
@@ -147,6 +150,7 @@ class Sender:
                     heads[name] = _Head(planned.at, planned.number, name, partition, planned.destination)
             self._failing |= {name.decode() for name in failing}
         self._heads = heads
+        self._before = {name: before for name, before in self._before.items() if name in heads}
         queues: dict[str, list[_Head]] = defaultdict(list)
         for head in heads.values():
             if head.planned_id not in self._done:
@@ -178,8 +182,12 @@ class Sender:
         if self._stopping or head.partition not in self._owner.settled(store.DELIVER):
             return False
         keys = [store.key_of(head.partition, "planned"), store.key_of(head.partition, "claims")]
-        claims = int(await self._claim(keys=keys, args=[head.planned_id]))
-        planned = await self._planned(head.partition, head.planned_id) if claims else None
+        if (before := self._before.get(head.planned_id)) is None:
+            before = int(await cast(Any, self._redis.hget(keys[1], head.planned_id)) or 0)
+            self._before[head.planned_id] = before
+        claims = before + 1
+        claimed = await self._claim(keys=keys, args=[head.planned_id, claims])
+        planned = await self._planned(head.partition, head.planned_id) if claimed else None
         if planned is None:
             return True  # another process has delivered it
         faults.reached("sender", "claimed")
@@ -211,7 +219,8 @@ class Sender:
             self._health[head.destination] = held_back(health, now + spacing_ms(address))
             return not spacing_ms(address)
         # waited for: a claim that stays would count as a process that died
-        await persist(lambda: cast(Any, self._redis.hincrby(keys[1], head.planned_id, -1)), "sender")
+        await persist(lambda: cast(Any, self._redis.hset(keys[1], head.planned_id, before)), "sender")
+        self._before.pop(head.planned_id, None)
         metrics.SENT.labels(kind, "failed").inc()
         logger.warning("%s: a message failed, %d in a row: %s", kind, health.failures + 1, result.reason)
         after = self._patience.failed(health, now, self._jitter())
