@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from apprise.plugins.dingtalk import NotifyDingTalk
 from apprise.plugins.feishu import NotifyFeishu
 from apprise.plugins.wecombot import NotifyWeComBot
 
+from services.alerts.notify import channels as module
 from services.alerts.notify.channels import Channels, Result, is_address, kind_of, redact
 from services.alerts.notify.rendering import Text
 from tests.receivers import Hook, Mailbox, hook, mailbox
@@ -46,14 +48,7 @@ def robot(receiver: Hook, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], st
 
 
 def send(address: str, message_id: str = "m-1", timeout: float = 5.0, text: Text = TEXT) -> Result:
-    async def once() -> Result:
-        channels = Channels()
-        try:
-            return await channels.send(address, message_id, text, timeout)
-        finally:
-            channels.stop()
-
-    return asyncio.run(once())
+    return asyncio.run(Channels().send(address, message_id, text, timeout))
 
 
 def test_a_webhook_gets_the_text_and_the_id_twice(receiver: Hook) -> None:
@@ -142,6 +137,29 @@ def test_a_server_that_hangs_is_left_after_the_timeout(receiver: Hook) -> None:
 def test_a_server_that_answers_late_but_in_time_has_delivered(receiver: Hook) -> None:
     receiver.mode, receiver.delay = "late", 0.5
     assert send(f"json://127.0.0.1:{receiver.port}", timeout=3).delivered
+
+
+def test_servers_that_never_answer_hold_up_neither_another_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def sent(address: str, *_: object) -> Result:
+        return Result(address == "well" or answered.wait(30))
+
+    monkeypatch.setattr(module, "_send", sent)
+    monkeypatch.setattr(module, "_MARGIN", 0.0)
+
+    async def all_at_once() -> list[Result]:
+        channels, addresses = Channels(), ["hangs"] * 40 + ["well"]
+        sends = (channels.send(address, f"m-{place}", TEXT, 1.0) for place, address in enumerate(addresses))
+        return await asyncio.gather(*sends)
+
+    *hang, well = asyncio.run(all_at_once())
+    assert set(hang) == {Result(False, "no answer within 1 s")}
+    assert well.delivered
+    waiting = [thread for thread in threading.enumerate() if thread.name.startswith("notify")]
+    assert len(waiting) == 40
+    assert all(thread.daemon for thread in waiting)
+    answered.set()
 
 
 def test_mail_has_the_messages_id_and_both_languages_letters(post: Mailbox) -> None:

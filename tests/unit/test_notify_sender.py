@@ -107,7 +107,6 @@ def outcomes(redis: Any, live: LiveConfiguration, answers: list[Result], looks: 
         for _ in range(looks):
             await sender._look()
             await asyncio.gather(*sender._busy.values())
-        sender._channels.stop()
 
     asyncio.run(look())
     return [(delivery["delivery_id"], delivery["outcome"], delivery.get("reason")) for delivery in outside.log]

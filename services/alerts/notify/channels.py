@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
+import contextlib
 import logging
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from apprise import Apprise, NotifyFormat, NotifyType
@@ -54,8 +54,7 @@ def is_address(address: str) -> bool:
 class Channels:
     """Sends; each attempt in a thread, for Apprise's plugins block."""
 
-    def __init__(self, threads: int = 32) -> None:
-        self._threads = ThreadPoolExecutor(threads, "notify")
+    def __init__(self) -> None:
         #: Attempts that took too long and may still succeed, by message.
         self._late: dict[str, asyncio.Future[Result]] = {}
 
@@ -71,10 +70,7 @@ class Channels:
                 return Result(False, "still unanswered")
             if late.result().delivered:
                 return late.result()
-        context = contextvars.copy_context()
-        future = asyncio.get_running_loop().run_in_executor(
-            self._threads, context.run, _send, address, message_id, text, timeout
-        )
+        future = _in_thread(lambda: _send(address, message_id, text, timeout))
         done, _ = await asyncio.wait((future,), timeout=timeout + _MARGIN)
         if not done:
             self._late[message_id] = future
@@ -85,9 +81,19 @@ class Channels:
         """The message is not going to be sent again."""
         self._late.pop(message_id, None)
 
-    def stop(self) -> None:
-        """Begins nothing more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+
+def _in_thread(attempt: Callable[[], Result]) -> asyncio.Future[Result]:
+    """The attempt in a thread of its own: no server holds up what goes to another, nor the end of the process."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def run() -> None:
+        result = attempt()
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(future.set_result, result)
+
+    threading.Thread(target=run, name="notify", daemon=True).start()
+    return future
 
 
 def _send(address: str, message_id: str, text: Text, timeout: float) -> Result:

@@ -118,7 +118,6 @@ class Sender:
                 await asyncio.wait(under_way, timeout=_FINISH_SECONDS)
             for task in under_way:
                 task.cancel()
-            self._channels.stop()
 
     def health(self) -> dict[str, Any]:
         """Destinations that fail, for GET /routes: failures in a row, since when, and when it is tried next."""
