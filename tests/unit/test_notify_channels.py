@@ -187,18 +187,39 @@ def test_an_unknown_kind_is_said_so() -> None:
     ]
 
 
-def test_secrets_are_taken_out_of_the_log(
-    receiver: Hook, robot: Callable[[str], str], caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def redacting(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     before = logging.getLogRecordFactory()
     redact(lambda: ("SECRETKEY12345",))
+    caplog.set_level(logging.DEBUG)
+    yield caplog
+    logging.setLogRecordFactory(before)
+
+
+def test_secrets_are_taken_out_of_the_log(
+    receiver: Hook, robot: Callable[[str], str], redacting: pytest.LogCaptureFixture
+) -> None:
+    receiver.mode = "fail"
+    for kind in ROBOTS:
+        send(robot(kind))
+    logging.getLogger("x").error("the address %s is wrong", "wecombot://SECRETKEY12345")
+    assert "SECRETKEY12345" not in redacting.text
+    assert "the address wecombot://*** is wrong" in redacting.text
+
+
+def test_secrets_are_taken_out_of_tracebacks(redacting: pytest.LogCaptureFixture) -> None:
     try:
-        caplog.set_level(logging.DEBUG)
-        receiver.mode = "fail"
-        for kind in ROBOTS:
-            send(robot(kind))
-        logging.getLogger("x").error("the address %s is wrong", "wecombot://SECRETKEY12345")
-        assert "SECRETKEY12345" not in caplog.text
-        assert "the address wecombot://*** is wrong" in caplog.text
-    finally:
-        logging.setLogRecordFactory(before)
+        raise OSError("cannot reach wecombot://SECRETKEY12345")
+    except OSError:
+        logging.getLogger("x").exception("a message could not be sent")
+    assert "SECRETKEY12345" not in redacting.text
+    assert "OSError: cannot reach wecombot://***" in redacting.text
+
+
+def test_a_log_call_with_wrong_arguments_fails_nobody_and_shows_no_secret(
+    redacting: pytest.LogCaptureFixture,
+) -> None:
+    two_places = "%s of %s"
+    logging.getLogger("x").error(two_places, "wecombot://SECRETKEY12345")
+    assert "SECRETKEY12345" not in redacting.text
+    assert "wecombot://***" in redacting.text

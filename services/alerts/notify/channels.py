@@ -123,18 +123,32 @@ def _send(address: str, message_id: str, text: Text, timeout: float) -> Result:
 
 
 def redact(secrets: Callable[[], Sequence[str]]) -> None:
-    """Takes secrets out of everything that this process logs from now on."""
+    """Takes secrets out of everything that this process logs from now on, tracebacks included."""
     make = logging.getLogRecordFactory()
+    traceback_of = logging.Formatter().formatException
 
     def made(*args: Any, **options: Any) -> logging.LogRecord:
         record = make(*args, **options)
-        hidden = secrets()
-        if hidden:
+        hidden = sorted(secrets(), key=len, reverse=True)
+        if not hidden:
+            return record
+        try:
             message = record.getMessage()
-            if any(secret in message for secret in hidden):
-                for secret in sorted(hidden, key=len, reverse=True):
-                    message = message.replace(secret, "***")
-                record.msg, record.args = message, ()
+        except Exception:
+            # the call has other arguments than its text has places: whoever made it must not fail for that
+            message = f"{record.msg} {record.args}"
+        if (shown := _without(hidden, message)) != message:
+            record.msg, record.args = shown, ()
+        if record.exc_info and record.exc_info[0] and (told := traceback_of(record.exc_info)):
+            record.exc_text = _without(hidden, told)
+        if record.stack_info:
+            record.stack_info = _without(hidden, record.stack_info)
         return record
 
     logging.setLogRecordFactory(made)
+
+
+def _without(secrets: Sequence[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
