@@ -378,6 +378,23 @@ def test_what_becomes_urgent_leaves_the_digest(make: Make) -> None:
     t.nothing_else()
 
 
+def test_what_happens_while_a_digest_is_late_puts_nothing_off_to_the_next(make: Make) -> None:
+    t = make(DIGEST)
+    t.alert("A")
+    t.alert("B")
+    t.run(8 * HOUR - 1)
+    t.now += 2_000  # the service was away, or looks in a moment
+    t.change("A", "updated", severity="Extreme")
+    t.alert("C")
+    t.run(9 * HOUR)
+    t.got("digest", (8 * HOUR, 8 * HOUR + 2), *raised("A", "B"))
+    t.nothing_else()
+    t.change("A", "updated", severity="Minor")
+    t.run_to("2026-03-10T09:00:00+08:00")
+    t.got("digest", (23.5 * HOUR, 23.5 * HOUR + 1), ("updated", "A"), ("raised", "C"))
+    t.nothing_else()
+
+
 def test_a_digest_of_the_next_morning(make: Make) -> None:
     t = make(DIGEST, start="2026-03-09T17:00:01+08:00")
     t.alert("A")

@@ -84,7 +84,7 @@ class Deliveries:
         group = self.groups.get(group_id)
         if group is None or notification.group == group_id:
             group = _group(notification, group_id, group)
-        group, member = arrive(group, item, heard.told, now)
+        group, member = arrive(group, item, heard.told, self.members[group_id].get(item.alert_id), now)
         self._put_group(group)
         if item.over and news_of(item, heard.told) is None:
             self._remove(group_id, item.alert_id)

@@ -79,12 +79,14 @@ class Flush:
     gone: list[str] = field(default_factory=list)
 
 
-def arrive(group: Group, item: Item, told: Told | None, now: int) -> tuple[Group, Member]:
-    """An alert comes into the group, or a newer event of one that is there."""
+def arrive(group: Group, item: Item, told: Told | None, held: Member | None, now: int) -> tuple[Group, Member]:
+    """An alert comes into the group, or a newer event of one that is there; `held` is needed of digests alone."""
     due, earliest = _due(group, item, now), now
     if news_of(item, told) is not None:
         if group.digest and not item.urgent:
-            earliest = due
+            # what waits for a digest that is late stays in it
+            waits = held is not None and news_of(held.item, told) is not None
+            earliest = due = min(due, held.due) if held is not None and waits else due
     elif told is not None and group.repeat and item.unanswered:
         due = _repeat_due(group, told.at)
     else:

@@ -133,6 +133,7 @@ class DeliverStage:
         state = await store.load_touched(redis, partition, keys, deliveries)
         groups = {event.group for event in events} | {heard.group_id for heard in state.heard.values()}
         await store.load_groups(redis, partition, groups, state)
+        await store.load_digested(redis, partition, keys, state)
         return state
 
     def fold(self, state: Deliveries, partition: int, inputs: Sequence[Input], version: int) -> Changes:

@@ -7,6 +7,7 @@ times a message was begun to be sent without an end that is known.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
@@ -66,6 +67,18 @@ async def load_groups(redis: Redis, partition: int, group_ids: Iterable[str], st
     """Adds groups, without their members."""
     for name, packed in await read_fields(redis, key_of(partition, "groups"), group_ids):
         state.groups[name] = _unpack_group(name, packed)
+
+
+async def load_digested(redis: Redis, partition: int, keys: Iterable[Key], state: Deliveries) -> None:
+    """Adds those of the alerts that are members of digests already; their groups are at hand."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        group = state.groups.get(state.heard[key].group_id) if key in state.heard else None
+        if group is not None and group.digest:
+            named[group.group_id].append(key.alert_id)
+    for group_id, alert_ids in named.items():
+        for name, packed in await read_fields(redis, key_of(partition, "members", group_id), alert_ids):
+            state.members[group_id][name] = _unpack_member(packed)
 
 
 async def load_due(redis: Redis, partition: int, group_ids: Sequence[str]) -> Deliveries:
