@@ -93,6 +93,13 @@ def test_a_new_quarter_is_heard_though_its_cases_are_few_yet() -> None:
     assert (last.epoch, last.severity) == ("2026Q3", "Severe")
 
 
+def test_a_hotspot_names_the_samples_that_failed() -> None:
+    world = World()
+    world.series("a", date(2026, 4, 1), 89, 300, every=6)
+    named = {one.value for one in alerts_of(world.findings)[-1].evidence if one.name == "sample"}
+    assert named == {f"a{place}" for place in range(0, 300, 6)}
+
+
 def test_while_the_new_quarter_speaks_the_end_of_the_old_one_ends_nothing() -> None:
     world = World()
     world.series("a", date(2026, 4, 1), 89, 300, every=6)

@@ -26,8 +26,8 @@ FindingFacts: Any = struct_of(Finding)
 EvidenceFacts: Any = struct_of(Evidence)
 WordingFacts: Any = struct_of(Wording)
 
-#: So many failed samples are named; the cell's page has all.
-_NAMED = 20
+#: So many failed samples are named, the latest, and kept from being told beside the hotspot; a message has an end.
+_NAMED = 500
 #: How strongly a cell's failure rate is drawn to its expectation: as so many units would.
 _PRIOR_UNITS = 50.0
 _SEVERITY: dict[Level | None, Severity] = {"high_confidence": "Severe", "confirmed": "Severe", "watch": "Minor"}
