@@ -211,6 +211,44 @@ def test_secrets_come_from_the_environment_and_from_files(tmp_path: Path) -> Non
         resolve("dingtalk://literal-token", {})
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mailtos://${file:/run/user}:abcdefgh@mail.test",
+        "mailtos://mail.test?user=${X}&pass=abcdefgh",
+        "jsons://hooks.test/x?+Authorization=Bearer abcdefgh",
+        "jsons://hooks.test/${X}?%2BX-Api-Key=abcdefgh",
+        "WECOMBOT://abcdefgh",
+        "wecombot://?key=abcdefgh",
+        "feishu://abcdefgh?format=${X}",
+        "dingtalk://${X}@abcdefgh/13800000000",
+        "dingtalk://abcdefgh@${X}",
+        "https://open.feishu.cn/open-apis/bot/v2/hook/abcdefgh",
+        "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abcdefgh",
+    ],
+)
+def test_a_secret_that_stands_in_an_address_is_refused_wherever_it_stands(address: str) -> None:
+    with pytest.raises(BadAddress, match=r"has .* in it: write") as refused:
+        resolve(address, {"X": "x"})
+    assert "abcdefgh" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mailto://mail.test:25?from=a@a.test&to=b@b.test",
+        "mailtos://user@mail.test?pass=${X}",
+        "dingtalk://${X}@${X}/13800000000",
+        "feishu://${X}?format=markdown",
+        "jsons://hooks.test/x?+Idempotency=on&-verify=yes",
+        "https://open.feishu.cn/open-apis/bot/v2/hook/${X}",
+        "json://u:a-${X}@h.test",
+    ],
+)
+def test_an_address_without_a_secret_of_its_own_is_taken(address: str) -> None:
+    assert resolve(address, {"X": "x"})[0] == address.replace("${X}", "x")
+
+
 ODD = ("p@ss", "p/ss@evil.example", "a#b", "a?to=evil@example.com", "100%41", "a b+c", "x:y;&=,", "密")
 
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
-_LITERAL_PASSWORD = re.compile(r"^[\w+]+://[^/@:?#]*:([^@/?#]+)@")
+#: Stands for what a reference names, while one looks for what is no reference.
+_NAMED = "\0"
+#: Parameters that hold a secret: pass, password, access_token, +X-Api-Key, +Authorization.
+_SECRET_PARAMETER = re.compile(r"(pass(word|wd)?|pwd|token|secret|key|authorization)$", re.IGNORECASE)
+#: The robots' own addresses, as their makers write them.
+_ROBOTS_OWN = ("http", "https")
 #: Channels whose address is a secret as a whole; the generic webhook and mail can do without one.
 _ALL_SECRET = ("wecombot", "dingtalk", "feishu", "lark")
 
@@ -25,11 +30,8 @@ def resolve(address: str, env: Mapping[str, str]) -> tuple[str, tuple[str, ...]]
     if address.startswith("file:"):
         secret = _file(address.removeprefix("file:").removeprefix("//"))
         return secret, (secret, *_parts(secret))
-    bare = _REFERENCE.sub("", address)
-    if (found := _LITERAL_PASSWORD.match(address)) and not _REFERENCE.search(found[1]):
-        raise BadAddress("has a password in it: write ${NAME} and put it into the environment, or ${file:PATH}")
-    if address.partition(":")[0] in _ALL_SECRET and bare == address:
-        raise BadAddress("has its token in it: write ${NAME} and put it into the environment, or ${file:PATH}")
+    if (written := _written_out(_REFERENCE.sub(_NAMED, address))) is not None:
+        raise BadAddress(f"has {written} in it: write ${{NAME}} and put it into the environment, or ${{file:PATH}}")
     secrets: list[str] = []
 
     def replaced(reference: re.Match[str]) -> str:
@@ -43,6 +45,25 @@ def resolve(address: str, env: Mapping[str, str]) -> tuple[str, tuple[str, ...]]
         return written
 
     return _REFERENCE.sub(replaced, address), tuple(secrets)
+
+
+def _written_out(address: str) -> str | None:
+    """Which secret stands in the address itself; None where all are named."""
+    scheme, _, rest = address.partition("://")
+    place, _, query = rest.partition("?")
+    authority = re.split("[/#]", place)[0]
+    user, _, host = authority.rpartition("@")
+    if (password := user.partition(":")[2]) and _NAMED not in password:
+        return "a password"
+    is_robot = scheme.lower() in _ALL_SECRET
+    if is_robot and any(part and _NAMED not in part for part in (user, host)):
+        return "its token"
+    if scheme.lower() in _ROBOTS_OWN and _NAMED not in address:
+        return "its token"
+    parameters = (part.partition("=") for part in query.split("&"))
+    if any(value and _NAMED not in value and _SECRET_PARAMETER.search(unquote(name)) for name, _, value in parameters):
+        return "its token" if is_robot else "a secret"
+    return None
 
 
 def _written(value: str, before: str, after: str) -> str:
