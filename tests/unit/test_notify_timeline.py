@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from services.alerts.notify import live
+from services.alerts.notify.reading import Configuration, read_configuration
 from services.deadlines.reckoning import due
 from services.deadlines.table import load_table
 from services.deadlines.working_days import load_working_days
@@ -579,6 +581,26 @@ def test_files_that_were_broken_are_read_again_once_they_are_mended(
     assert live.refresh() and live.error is None
     assert live.current.addresses == {"duty/hook": "json://duty.test/abc"}
     assert not live.refresh()
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["the same files", "another file of receivers"])
+def test_a_file_that_is_saved_while_it_is_read_is_read_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch, others: bool
+) -> None:
+    timeline = make()
+    folder = timeline.folder
+    (folder / "others.yaml").write_text((folder / "receivers.yaml").read_text())
+
+    def read(*arguments: Any) -> Configuration:
+        found = read_configuration(*arguments)
+        monkeypatch.undo()
+        (folder / "routes.yaml").write_text(PLAIN.replace("receiver: duty", "receiver: county"))
+        return found
+
+    monkeypatch.setattr(live, "read_configuration", read)
+    timeline.reload((PLAIN + "receivers: others.yaml\n" if others else PLAIN).replace("duty", "desk"))
+    timeline.live.refresh()
+    assert timeline.live.routing.root.receivers == ("county",)
 
 
 def test_whoever_was_told_under_other_routes_hears_of_the_end(make: Make) -> None:

@@ -39,7 +39,7 @@ class LiveConfiguration:
         self._watched: tuple[Path, ...] = ()
         self._seen: Seen = ()
         if path is not None:
-            self._take(read_configuration(path, env))
+            self._take(path)
         metrics.ROUTES_CURRENT.set(1)
 
     @property
@@ -55,7 +55,7 @@ class LiveConfiguration:
         if seen == self._seen and not force:
             return False
         try:
-            self._take(read_configuration(self._path, self._env))
+            self._take(self._path)
         except BadConfiguration as error:
             # those that are broken too, or are not there yet: what is new among them may have changed since it was read
             watched = tuple(dict.fromkeys((*self.current.files, *error.files)))
@@ -69,10 +69,17 @@ class LiveConfiguration:
         logger.warning("routes were read anew from %s", self._path)
         return True
 
-    def _take(self, configuration: Configuration) -> None:
+    def _take(self, path: Path) -> None:
+        watched = self._watched
+        while True:
+            # looked at before they are read: one that is saved meanwhile is another one at the next look
+            seen = _look(watched)
+            configuration = read_configuration(path, self._env)
+            if configuration.files == watched:
+                break
+            watched = configuration.files
         self.current, self.error = configuration, None
-        self._watched = configuration.files
-        self._seen = _look(configuration.files)
+        self._watched, self._seen = watched, seen
         self.loaded_at = max((int(stamp / 1_000_000) for _, stamp, _ in self._seen), default=0)
         metrics.ROUTES_CURRENT.set(1)
 
