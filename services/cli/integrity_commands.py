@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from schemas.topics import FINDINGS
 from services.alerts.hotspots.standing import common_area
 from services.alerts.integrity.check import Suspicion, check
 from services.alerts.integrity.evaluate import evaluate
-from services.alerts.integrity.finding import SOURCE, finding_of
+from services.alerts.integrity.finding import SOURCE, finding_of, with_untested
 from services.alerts.integrity.gather import gather
 from services.alerts.integrity.records import ReportRecord
 from services.cli.connection import bootstrap_of, dir_option
@@ -81,11 +82,12 @@ def _publish(bootstrap: str, found: list[Suspicion], reports: list[ReportRecord]
     for report in reports:
         if report.region:
             areas[report.lab] = common_area(areas.get(report.lab, ""), report.region)
+    checked_at = time.time()
     simulated = {report.lab for report in reports if report.simulated}
     with Writer(bootstrap, "samplewatch-cli") as writer:
-        for one in found:
+        for one in with_untested(found, areas):
             if one.lab in areas:
-                finding = finding_of(one, areas[one.lab], first, last, one.lab in simulated)
+                finding = finding_of(one, areas[one.lab], first, last, checked_at, one.lab in simulated)
                 event_id = f"{finding.subject}:{finding.epoch}:{finding.revision}"
                 writer.send(
                     FINDINGS.name,

@@ -13,7 +13,7 @@ from services.alerts.findings import find
 from services.alerts.integrity.check import Suspicion, check
 from services.alerts.integrity.evaluate import checked
 from services.alerts.integrity.evidence import Trials, log_e_digits, log_e_less_often, log_e_more_often
-from services.alerts.integrity.finding import WORDS, finding_of
+from services.alerts.integrity.finding import WORDS, finding_of, with_untested
 from services.alerts.integrity.kinds import KINDS, last_digits
 from services.alerts.integrity.records import Measurement, ReportRecord, records_of
 from services.simulate.misconduct import WHATS, Misconduct
@@ -166,10 +166,10 @@ def test_a_report_that_comes_again_is_no_second_measurement() -> None:
 @pytest.mark.parametrize("kind", sorted(WORDS))
 def test_a_finding_says_what_it_is_and_what_it_is_not(kind: str) -> None:
     suspicion = Suspicion("lab-1", kind, 1234.5, "high", 321, ("lead: 20 of 60, at most 3.0% expected",))
-    finding = finding_of(suspicion, "621000", START, date(2025, 3, 31))
+    finding = finding_of(suspicion, "621000", START, date(2025, 3, 31), 0)
     assert finding.status == "open" and finding.subject == f"lab-1|{kind}" and finding.epoch == "2025Q1"
     assert "20 of 60" in finding.description.zh and "not a conclusion" in finding.description.en
-    assert finding_of(Suspicion("lab-1", kind, 2.0, "none", 9, ()), "62", START, START).status == "over"
+    assert finding_of(Suspicion("lab-1", kind, 2.0, "none", 9, ()), "62", START, START, 0).status == "over"
 
 
 @pytest.mark.parametrize(("source", "status"), [("synthetic:A", "Exercise"), ("/lims/A", "Actual"), (None, "Actual")])
@@ -185,9 +185,29 @@ def test_simulated_reports_raise_an_exercise(source: str | None, status: str) ->
     }
     (record,) = records_of([body], {})
     suspicion = Suspicion("A", "last_digits", 1234.5, "high", 321, ())
-    finding = finding_of(suspicion, "621000", START, date(2025, 3, 31), record.simulated)
+    finding = finding_of(suspicion, "621000", START, date(2025, 3, 31), 0, record.simulated)
     alert = find(None, finding, 0, 1_743_400_000_000, load_policy())
     assert alert is not None and alert.status == status
+
+
+def test_of_two_checks_of_one_day_the_later_one_holds_and_another_days_before_it() -> None:
+    suspicion, now = Suspicion("A", "last_digits", 1234.5, "high", 321, ()), 1_743_400_000
+    days = (date(2025, 3, 31), now), (date(2025, 3, 31), now + 60), (date(2025, 4, 1), now)
+    revisions = [finding_of(suspicion, "62", START, day, at).revision for day, at in days]
+    assert revisions == sorted(set(revisions))
+    assert date(2025, 3, 31).toordinal() < revisions[0] <= revisions[-1] < 2**53
+
+
+def test_an_alert_ends_when_its_test_can_no_longer_be_made() -> None:
+    policy, day = load_policy(), date(2025, 3, 31)
+    named = finding_of(Suspicion("A", "last_digits", 1234.5, "high", 321, ()), "62", START, day, 0)
+    alert = find(None, named, 0, 1_743_400_000_000, policy)
+    few = Suspicion("A", "few_failures", 1.0, "none", 9, ())
+    left = with_untested([few], ["A"])
+    assert {one.kind for one in left} == set(WORDS) and few in left
+    (gone,) = (one for one in left if one.kind == "last_digits")
+    ended = find(alert, finding_of(gone, "62", START, day, 60), 0, 1_743_400_060_000, policy)
+    assert ended is not None and ended.state == "closed" and "can't be made" in str(ended.reason)
 
 
 def test_every_test_has_its_words() -> None:

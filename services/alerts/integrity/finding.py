@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from schemas.findings import Finding
@@ -24,10 +25,23 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 
-def finding_of(suspicion: Suspicion, area: str, first: date, last: date, simulated: bool = False) -> Finding:
+#: Room below the day in a revision for the second of the check; with it a revision stays below 2**53.
+_SECONDS_BITS = 32
+
+
+def with_untested(found: Iterable[Suspicion], labs: Iterable[str]) -> list[Suspicion]:
+    """What was found, and of these laboratories each test that could not be made: it names nobody (any more)."""
+    tests = {(one.lab, one.kind): one for one in found}
+    untested = (Suspicion(lab, kind, 0.0, "none", 0, ()) for lab in sorted(labs) for kind in WORDS)
+    return [*tests.values(), *(one for one in untested if (one.lab, one.kind) not in tests)]
+
+
+def finding_of(
+    suspicion: Suspicion, area: str, first: date, last: date, checked_at: float, simulated: bool = False
+) -> Finding:
     """The finding as of `last`: open where e-BH names the test, over where it does not (any more).
 
-    simulated: so are reports of the laboratory, which makes the alert an exercise.
+    checked_at: seconds since the epoch. simulated: so are reports of the laboratory, which makes the alert an exercise.
     """
     zh, en = WORDS[suspicion.kind]
     details = "; ".join(suspicion.details)
@@ -35,8 +49,8 @@ def finding_of(suspicion: Suspicion, area: str, first: date, last: date, simulat
         rule=RULE,
         subject=f"{suspicion.lab}|{suspicion.kind}",
         epoch=quarter_of(last),
-        # a later day's check replaces an earlier one's; the same day's says the same
-        revision=last.toordinal(),
+        # a later day's check replaces an earlier one's; of one day's, the one that was made later
+        revision=last.toordinal() << _SECONDS_BITS | int(checked_at),
         status="open" if suspicion.priority == "high" else "over",
         kind="lab_integrity",
         severity="Moderate",
@@ -72,6 +86,11 @@ def finding_of(suspicion: Suspicion, area: str, first: date, last: date, simulat
                 *(("detail", detail) for detail in suspicion.details),
             )
         ),
+        reason=_why_over(suspicion) if suspicion.priority != "high" else None,
         source=f"{SYNTHETIC}{SOURCE}" if simulated else SOURCE,
     )
     return finding
+
+
+def _why_over(suspicion: Suspicion) -> str:
+    return "e-BH does not name it any more" if suspicion.cases else "the test can't be made of this period's reports"
