@@ -6,10 +6,24 @@ import base64
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
-from services.runtime.access import ROLES
+from services.runtime.access import ROLES, may_have_areas
+
+
+class _Name(click.ParamType):
+    """What something is named by in events and files: not empty, no space around it."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The value as it is; fails where it names nothing."""
+        text = str(value)
+        if not text or text != text.strip():
+            self.fail("is empty, or has space around it", param, ctx)
+        return text
 
 
 @click.group()
@@ -18,8 +32,10 @@ def keys() -> None:
 
 
 @keys.command(name="create")
-@click.option("--lab", "lab_id", required=True, help="The laboratory's lab_id.")
-@click.option("--source", "sources", required=True, multiple=True, help="A source that the laboratory sends under.")
+@click.option("--lab", "lab_id", type=_Name(), required=True, help="The laboratory's lab_id.")
+@click.option(
+    "--source", "sources", type=_Name(), required=True, multiple=True, help="A source that the laboratory sends under."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the private key goes (PEM).")
 def create_key(lab_id: str, sources: tuple[str, ...], out: Path) -> None:
     """Make a key: the private one for the laboratory, and the entry for the registry.
@@ -46,9 +62,11 @@ def tokens() -> None:
 
 
 @tokens.command(name="create")
-@click.option("--name", required=True, help="Whose it is, for people.")
+@click.option("--name", type=_Name(), required=True, help="Whose it is, for people.")
 @click.option("--role", type=click.Choice(ROLES), required=True)
-@click.option("--area", "areas", multiple=True, help="How the regions begin that it may see; none: everywhere.")
+@click.option(
+    "--area", "areas", type=_Name(), multiple=True, help="How the regions begin that it may see; none: everywhere."
+)
 def create_token(name: str, role: str, areas: tuple[str, ...]) -> None:
     """Make a token. It is shown once, on standard error; the entry for the file of tokens goes to standard output.
 
@@ -57,6 +75,8 @@ def create_token(name: str, role: str, areas: tuple[str, ...]) -> None:
     """
     from services.runtime.tokens import make_token
 
+    if areas and not may_have_areas(role):
+        raise click.UsageError(f"no page that the role {role} may ask for can be held to areas: leave --area out")
     token, digest = make_token()
     entry = {"name": name, "sha256": digest, "role": role, **({"areas": list(areas)} if areas else {})}
     click.echo(f"the token, which is not shown again: {token}", err=True)

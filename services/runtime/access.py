@@ -82,6 +82,11 @@ def refusal(role: str, areas: Sequence[str], path: str, query: Mapping[str, str]
     return None
 
 
+def may_have_areas(role: str) -> bool:
+    """Whether a token of some areas could ask for anything in them."""
+    return any(role in row.roles and row.area not in (None, ANYWHERE) for row in PAGES)
+
+
 def region_finder(path: str) -> Callable[[Any], Any] | None:
     """What finds the region in a page's answer, where only the answer tells it."""
     row = access_to(path)

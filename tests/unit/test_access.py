@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.cli.secrets_commands import keys as keys_command
+from services.cli.secrets_commands import tokens as tokens_command
 from services.runtime.access import PAGES, ROLES, refusal
 from services.runtime.guard import guard
 from services.runtime.rate_limit import Bucket
@@ -183,3 +186,31 @@ def test_a_file_that_would_open_too_much_is_refused(tmp_path: Path, wrong: dict[
     entry = {"name": "d", "sha256": DIGEST, "role": "inspector", **wrong}
     with pytest.raises(BadTokens):
         load_tokens(write(tmp_path / "t", entry))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--name", "", "--role", "inspector"],
+        ["--name", " d", "--role", "inspector"],
+        ["--name", "d", "--role", "inspector", "--area", ""],
+        ["--name", "d", "--role", "laboratory", "--area", "6210"],
+    ],
+)
+def test_no_token_is_made_that_names_nobody_or_opens_nothing(options: list[str]) -> None:
+    refused = CliRunner().invoke(tokens_command, ["create", *options])
+    assert (refused.exit_code, "sw_" in refused.output) == (2, False)
+
+
+def test_a_token_that_is_made_is_read(tmp_path: Path) -> None:
+    options = ["--name", "d", "--role", "inspector", "--area", "6210"]
+    made = CliRunner().invoke(tokens_command, ["create", *options])
+    (tmp_path / "t").write_text(f"tokens:\n{made.stdout}")
+    assert [token.areas for token in load_tokens(tmp_path / "t").values()] == [("6210",)]
+
+
+@pytest.mark.parametrize("options", [["--lab", "", "--source", "/a"], ["--lab", "lab-a", "--source", " "]])
+def test_no_key_is_made_for_nobody(tmp_path: Path, options: list[str]) -> None:
+    refused = CliRunner().invoke(keys_command, ["create", *options, "--out", str(tmp_path / "key")])
+    assert refused.exit_code == 2
+    assert not (tmp_path / "key").exists()
