@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from schemas.alerts import SENDER, AlertEvent
 from schemas.timing import SYNTHETIC
-from services.alerts.escalation import SEVERITIES, Policy
+from services.alerts.escalation import LEVELS, SEVERITIES, Policy, first_level
 from services.alerts.life import OVER, begun, moved
 from services.alerts.values import Alert, milliseconds_of, text_of
 
@@ -111,6 +111,9 @@ def _updated(held: AlertEvent, case: Case, now: int, policy: Policy) -> AlertEve
     changed = {name: value for name, value in case.says.items() if name not in kept and getattr(held, name) != value}
     if not changed:
         return None
+    if "area" in changed:
+        # one that has grown may have nobody at the level that the alert is with
+        changed["level"] = max(held.level, first_level(changed["area"]), key=LEVELS.index)
     if held.ack_by is not None and (severity := changed.get("severity")) is not None:
         # a graver matter is answered sooner, never later
         sooner = now + policy.acknowledge_within[severity][held.level]

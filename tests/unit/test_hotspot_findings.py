@@ -166,6 +166,15 @@ def test_a_hotspots_area_holds_all_of_its_samples(regions: tuple[str, ...], area
     assert reduce(common_area, regions, "") == area == check_region(area)
 
 
+def test_a_hotspot_that_outgrows_a_township_is_with_the_level_that_has_all_of_it() -> None:
+    world = World("food|supervision|category_3|x")
+    regions = ["621002101"] * 40 + ["621002102"] + ["620102"] * 2
+    for place, region in enumerate(regions):
+        world.take(case(f"a{place}", date(2026, 4, 1), failed=place % 3 == 0 or place > 39, region=region))
+    told = [(alert.area, alert.level) for alert in alerts_of(world.findings)]
+    assert list(dict.fromkeys(told)) == [("621002101", "township"), ("621002", "county"), ("620000", "city")]
+
+
 def test_what_is_found_all_over_the_country_goes_to_no_single_place() -> None:
     world = World("food|supervision|category_3|x")
     for place in range(60):
