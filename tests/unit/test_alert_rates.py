@@ -122,6 +122,19 @@ def test_a_rate_that_drops_again_on_the_day_of_its_recovery_raises_another_alert
     ]
 
 
+def test_a_floor_that_is_taken_out_of_the_file_ends_its_alerts() -> None:
+    under = watch(rate(0, 160, 40), rate(1, 160, 40, value="621021"))
+    others = FLOORS.model_copy(update={"floors": tuple(one for one in FLOORS.floors if one.cut != "county")})
+    one = MemoryShard(RatesWatchStage(others), PARTITION, under.redis)
+    one.feed([rate(2, 161, 40), rate(3, 161, 40)])
+    (ended,) = findings(one)
+    assert (ended.rule, ended.status, ended.epoch, ended.revision) == ("county", "over", "2026-03-31", 3)
+    assert set(one.redis.hashes[watched_key(PARTITION)]) == {"county|food|supervision|county|621021"}
+    again = MemoryShard(RatesWatchStage(FLOORS), PARTITION, under.redis)
+    again.feed([rate(4, 160, 40)])
+    assert [found.epoch for found in findings(again)] == ["2026-03-31#2"]
+
+
 def test_the_alert_of_a_city_is_with_the_city() -> None:
     found = watch(rate(0, 160, 40, "city", "6210"))
     alerts = MemoryShard(AlertsStage(), PARTITION)
