@@ -100,6 +100,16 @@ def test_a_hotspot_names_the_samples_that_failed() -> None:
     assert named == {f"a{place}" for place in range(0, 300, 6)}
 
 
+def test_a_hotspot_names_another_sample_of_a_visit_that_had_failed_and_one_that_passed_after_all_no_more() -> None:
+    world = World()
+    world.series("a", date(2026, 4, 1), 89, 300, every=6)
+    world.take(case("b", date(2026, 6, 29), failed=True, visit="a294"))
+    world.take(case("a294", date(2026, 6, 29), revision=2))
+    named = [{one.value for one in alert.evidence if one.name == "sample"} for alert in alerts_of(world.findings)[-3:]]
+    assert named[1] - named[0] == {"b"}
+    assert named[1] - named[2] == {"a294"}
+
+
 def test_while_the_new_quarter_speaks_the_end_of_the_old_one_ends_nothing() -> None:
     world = World()
     world.series("a", date(2026, 4, 1), 89, 300, every=6)

@@ -55,6 +55,11 @@ class Visit(NamedTuple):
         """Whether any of the samples failed."""
         return any(case.failed for case in self.cases)
 
+    @property
+    def failed_samples(self) -> tuple[str, ...]:
+        """Which of the samples failed."""
+        return tuple(case.sample for case in self.cases if case.failed)
+
 
 class Cell(NamedTuple):
     """What is kept of a cell's quarter.

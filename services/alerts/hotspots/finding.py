@@ -168,5 +168,5 @@ def _shrunken(standing: Standing) -> tuple[float, float, float]:
 
 
 def _failed_samples(visits: Iterable[Visit]) -> list[str]:
-    failed = [case.sample for visit in sorted(visits) for case in visit.cases if case.failed]
+    failed = [sample for visit in sorted(visits) for sample in visit.failed_samples]
     return failed[-_NAMED:]

@@ -44,6 +44,8 @@ class Owner:
         self._visits = {name: dict(visits) for name, visits in state.visits.items()}
         self._touched: dict[str, set[str]] = defaultdict(set)
         self._to_recount: set[str] = set()
+        #: Where other samples failed than before, be it of visits that had failed.
+        self._others_failed: set[str] = set()
 
     @staticmethod
     async def load(
@@ -71,7 +73,7 @@ class Owner:
         """Moves the cell by each of its cases that is news. Nothing is changed before all could be taken."""
         standings = ChainMap[str, Standing]({}, self._standings)
         visits: dict[tuple[str, str], Visit] = {}
-        recounts = set(self._to_recount)
+        recounts, others_failed = set(self._to_recount), set(self._others_failed)
         for case in event.cases:
             name = store.name_of(quarter(case), event.cell)
             standing = standings.get(name) or self._begin(name, event.cell, standings)
@@ -86,6 +88,8 @@ class Owner:
             if now is None:
                 continue
             visits[name, case.visit] = now
+            if now.failed_samples != (was.failed_samples if was is not None else ()):
+                others_failed.add(name)
             standings[name] = standing._replace(
                 cell=_changed(name, standing.cell, was, now, recounts),
                 cases=standing.cases + 1,
@@ -94,7 +98,7 @@ class Owner:
                 assumed=standing.assumed + (not case.basis and was is None),
             )
         self._standings |= standings.maps[0]
-        self._to_recount = recounts
+        self._to_recount, self._others_failed = recounts, others_failed
         for (name, visit), now in visits.items():
             self._visits.setdefault(name, {})[visit] = now
             self._touched[name].add(visit)
@@ -124,8 +128,8 @@ class Owner:
         for name in self._touched:
             standing = self._standings[name]
             level = reached(standing, self._state.in_force.active_cells)
-            failed = standing.cell.failed
-            if level == standing.level and (level is None or failed == standing.said_failed):
+            news = name in self._others_failed or standing.cell.failed != standing.said_failed
+            if level == standing.level and (level is None or not news):
                 continue
             reason = "corrected: the evidence no longer stands" if level is None else None
             self._standings[name] = said(standing, level)
