@@ -168,7 +168,7 @@ def load_registry(path: Path) -> Registry:
         since = _moment(read.get("since"), 0)
     except BadRegistry as error:
         raise BadRegistry(f"{path}: {error}") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
+    except (OSError, yaml.YAMLError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise BadRegistry(f"{path}: {type(error).__name__}: {error}") from None
     _refuse_shared(path, "source", [source for each in laboratories.values() for source in each.sources])
     _refuse_shared(path, "key", [one.key.public_bytes_raw() for each in laboratories.values() for one in each.keys])
@@ -180,6 +180,9 @@ def _laboratory(lab_id: str, entry: Mapping[str, object]) -> Laboratory:
     if not isinstance(keys, list) or not keys or not isinstance(sources, list) or not sources:
         raise BadRegistry(f"{lab_id} needs keys and sources, as lists")
     try:
+        # of a misspelt `until` the key would be good for ever
+        if unknown := {name for one in keys for name in one} - {"key", "from", "until"}:
+            raise ValueError(f"{', '.join(sorted(map(str, unknown)))}: no such member")
         read = [
             RegisteredKey(
                 Ed25519PublicKey.from_public_bytes(base64.b64decode(one["key"], validate=True)),

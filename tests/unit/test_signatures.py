@@ -181,6 +181,7 @@ def test_a_registry_is_read_from_its_file(tmp_path: Path) -> None:
         {"lab-1": {"sources": ["/a"]}},
         {"lab-1": {"sources": ["/a"], "keys": [{"key": "AAAA"}]}},
         {"lab-1": entry(FIRST, "/a", until="2026-01-01")},
+        {"lab-1": entry(FIRST, "/a", till="2026-01-01T00:00:00+08:00")},
         {"lab-1": entry(FIRST, "/a"), "lab-2": entry(SECOND, "/a")},
         {"lab-1": entry(FIRST, "/a"), "lab-2": entry(FIRST, "/b")},
     ],
@@ -188,6 +189,14 @@ def test_a_registry_is_read_from_its_file(tmp_path: Path) -> None:
 def test_a_registry_that_cannot_be_used_says_so(tmp_path: Path, laboratories: dict[str, Any]) -> None:
     with pytest.raises(BadRegistry, match=r"laboratories\.yaml"):
         load_registry(write(tmp_path / "laboratories.yaml", **laboratories))
+
+
+@pytest.mark.parametrize("since", ["2026-13-01T00:00:00+08:00", "'2026-13-01T00:00:00+08:00'"])
+def test_a_registry_with_an_impossible_date_says_so(tmp_path: Path, since: str) -> None:
+    file = write(tmp_path / "laboratories.yaml", **{"lab-1": entry(FIRST, "/lims/1")})
+    file.write_text(f"since: {since}\nlaboratories: {json.loads(file.read_text())['laboratories']}\n")
+    with pytest.raises(BadRegistry, match=r"laboratories\.yaml"):
+        load_registry(file)
 
 
 def test_the_laboratories_page_signs_in_the_same_way() -> None:
