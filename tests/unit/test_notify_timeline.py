@@ -397,6 +397,19 @@ def test_what_happens_while_a_digest_is_late_puts_nothing_off_to_the_next(make: 
     t.nothing_else()
 
 
+@pytest.mark.parametrize("general", [False, True])
+def test_what_a_silence_held_back_comes_with_the_next_digest_and_not_at_night(make: Make, general: bool) -> None:
+    ends = "2026-03-09T23:00:00+08:00"
+    silence = f"{{id: s, match: {{kind: failed_sample}}, author: w, reason: r, ends: {ends}}}"
+    t = make(DIGEST + (f"\nsilences: [{silence}]\n" if general else ""))
+    t.alert("A")
+    if not general:
+        t.silence("A", 14 * HOUR)
+    t.run_to("2026-03-10T09:00:00+08:00")
+    t.got("digest", (23.5 * HOUR, 23.5 * HOUR + 1), *raised("A"))
+    t.nothing_else()
+
+
 def test_a_digest_of_the_next_morning(make: Make) -> None:
     t = make(DIGEST, start="2026-03-09T17:00:01+08:00")
     t.alert("A")

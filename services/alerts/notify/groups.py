@@ -113,9 +113,9 @@ def flush(
             wakes.append(due)
             continue
         if (end := suppression.silenced_until(item, now)) is not None:
-            wakes.append(min(end, again))
+            wakes.append(_told_from(group, item, min(end, again)))
         elif not item.over and suppression.inhibitor_of(item) is not None:
-            wakes.append(again)
+            wakes.append(_told_from(group, item, again))
         else:
             lines.append(Line(news, item))
     if lines:
@@ -156,9 +156,14 @@ def _wanted(group: Group, member: Member, told: Told | None) -> tuple[News | Non
     return None, 0
 
 
+def _told_from(group: Group, item: Item, moment: int) -> int:
+    """When what may be told from that moment on is told: where it waits for a digest, with the next."""
+    return next_minute(group.digest, moment) if group.digest and not item.urgent else moment
+
+
 def _due(group: Group, item: Item, now: int) -> int:
     if group.digest and not item.urgent:
-        return next_minute(group.digest, now)
+        return _told_from(group, item, now)
     soon = now + _ms(group.wait)
     return soon if group.last is None else max(soon, group.last + _ms(group.interval))
 
