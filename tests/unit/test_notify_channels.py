@@ -13,7 +13,7 @@ from apprise.plugins.feishu import NotifyFeishu
 from apprise.plugins.wecombot import NotifyWeComBot
 
 from services.alerts.notify import channels as module
-from services.alerts.notify.channels import Channels, Result, is_address, kind_of, redact
+from services.alerts.notify.channels import Channels, Result, is_address, kind_of, redact, spacing_ms
 from services.alerts.notify.rendering import Text
 from tests.receivers import Hook, Mailbox, hook, mailbox
 
@@ -194,6 +194,12 @@ def redacting(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFix
     caplog.set_level(logging.DEBUG)
     yield caplog
     logging.setLogRecordFactory(before)
+
+
+def test_a_robots_address_as_wecom_shows_it_is_held_to_its_rate_too() -> None:
+    address = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=SECRETKEY12345"
+    assert is_address(address)
+    assert (kind_of(address), spacing_ms(address)) == ("wecombot", spacing_ms("wecombot://SECRETKEY12345"))
 
 
 def test_secrets_are_taken_out_of_the_log(

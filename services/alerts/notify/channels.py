@@ -19,6 +19,8 @@ apprise_fixes.install()
 
 #: Robots take twenty messages a minute, and shut out for ten minutes whoever sends more.
 _SPACING_MS = {"wecombot": 3_000, "dingtalk": 3_000}
+#: How the robot's address begins as WeCom shows it, which Apprise takes too.
+_WECOMS_OWN = "https://qyapi.weixin.qq.com/"
 #: Bytes of a robot's text, title included. WeCom says 2,048. DingTalk says 20,000, and a Chinese character is six bytes
 #: as Apprise writes it; Feishu and Lark 20 kB for the whole request.
 _MOST_BYTES = {"wecombot": 2_048, "dingtalk": 9_000, "feishu": 19_000, "lark": 19_000}
@@ -38,6 +40,8 @@ class Result(NamedTuple):
 
 def kind_of(address: str) -> str:
     """The kind of channel that an address is of."""
+    if address.lower().startswith(_WECOMS_OWN):
+        return "wecombot"
     return address.partition(":")[0].lower().removesuffix("s") or "unknown"
 
 
