@@ -147,11 +147,14 @@ class BatchConsumer(driver.Consumer):
         await asyncio.wait([taking_over], timeout=_TAKE_OVER_SECONDS)
         return {}  # what is returned Faust takes for committed already
 
-    async def _take_over(self, assigned: Iterable[TP]) -> None:
+    async def _take_over(self, assigned: set[TP]) -> None:
         try:
             positions = await self.engine.assign((tp.topic, tp.partition) for tp in assigned)
             await self._seek_to(positions)
         except Exception as error:
+            if self.assignment() != assigned:
+                self.log.warning("partitions are given away that were to be taken over: %s", error)
+                return
             self.log.exception("partitions can't be taken over")
             if self.engine.on_fatal is not None:
                 self.engine.on_fatal(error)
@@ -229,6 +232,14 @@ class BatchConsumer(driver.Consumer):
         await self._stop_taking_over()
         await super().on_partitions_revoked(set(revoked))
         await self.engine.release()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TP], generation_id: int = 0) -> None:
+        """Overridden because Faust may have begun to seek what was revoked just before; and where there is nothing to
+        own it seeks nothing, though the engine has to be told that too."""
+        await self._stop_taking_over()
+        await super().on_partitions_assigned(set(assigned), generation_id)
+        if not assigned:
+            await self.seek_to_committed()
 
 
 class BatchTransport(driver.Transport):

@@ -11,11 +11,11 @@ import aiokafka
 import pytest
 from aiokafka import OffsetAndMetadata
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from faust.types import TP
 
 from services.lab_results.app import make_app
-from services.runtime import transport
+from services.runtime import metrics, transport
 from services.runtime.batch import Batch
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
@@ -151,6 +151,60 @@ def test_what_keeps_partitions_from_being_taken_over_ends_the_process(
         consumer._taking_over.exception()
 
     _taking_over(tmp_path, monkeypatch, then)
+
+
+def test_partitions_that_are_another_process_s_by_now_are_not_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def then(consumer: Any, owner: Owner) -> None:
+        consumer._on_partitions_assigned = _faust_goes_on
+        other = TP(PLACE.topic, 4)
+        monkeypatch.setattr(type(consumer), "assignment", lambda _: {other})
+        # Faust began to seek before it heard of the new assignment, and will seek once more
+        await consumer.on_partitions_assigned({other})
+        owner.may.set()
+        await asyncio.sleep(0.05)
+        assert not owner.assigned and not owner.errors
+
+    _taking_over(tmp_path, monkeypatch, then)
+
+
+def test_an_error_about_partitions_that_are_another_process_s_by_now_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def then(consumer: Any, owner: Owner) -> None:
+        async def fails(_: Any) -> None:
+            raise IllegalStateError
+
+        consumer._seek_to = fails
+        monkeypatch.setattr(type(consumer), "assignment", lambda _: set())
+        owner.may.set()
+        await asyncio.wait([consumer._taking_over])
+        assert not owner.errors and consumer._taking_over.exception() is None
+
+    _taking_over(tmp_path, monkeypatch, then)
+
+
+def test_a_process_that_is_given_no_partition_is_ready_and_owns_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        consumer: Any = make_app(Settings(data_dir=str(tmp_path))).consumer
+        consumer._on_partitions_assigned = _faust_goes_on
+        monkeypatch.setattr(type(consumer), "assignment", lambda _: set())
+        metrics.ASSIGNED.labels("lab").set(12)
+        # as after others have taken over all that it had
+        consumer.engine.begin({PLACE: 3}, {PLACE: 9})
+        assert not consumer.engine.ready
+        await consumer.on_partitions_assigned(set())
+        assert consumer.engine.ready and not consumer.engine.progress()
+        assert metrics.ASSIGNED.labels("lab")._value.get() == 0
+
+    asyncio.run(test())
+
+
+async def _faust_goes_on(*_: Any, **__: Any) -> None:
+    """In the place of what Faust does besides."""
 
 
 def test_what_is_committed_beyond_the_end_says_nothing(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ READ: dict[str, tuple[Callable[..., Any], str]] = {
     "seek_to_committed": (consumer.ThreadDelegateConsumer.seek_to_committed, "f1d483b861b0328b"),
     "on_stop": (driver.Consumer.on_stop, "173f86b366f3608e"),
     "on_partitions_revoked": (consumer.Consumer.on_partitions_revoked, "d04b7ae72c6fc206"),
+    "on_partitions_assigned": (consumer.Consumer.on_partitions_assigned, "29ce96596f05a18c"),
     "_create_worker_consumer": (driver.AIOKafkaConsumerThread._create_worker_consumer, "c2701bfc3e6f6cad"),
     "_seek_wait": (driver.AIOKafkaConsumerThread._seek_wait, "9d221e816d940467"),
     "_fetch_records": (driver.AIOKafkaConsumerThread._fetch_records, "39a2c6c79fc1455a"),
