@@ -93,8 +93,8 @@ class Engine:
         self._targets: dict[Place, int] = {}
         self._applied: dict[Place, int] = {}
         self._begun: dict[Place, int] = {}
-        #: Whether it is known where the partitions are read from that this process owns.
-        self._begins_known = False
+        #: What this process was given last; None before it was told.
+        self._given: set[Place] | None = None
         self._caught_up = False
         self._rollbacks = self._rollbacks_settled = 0
         self._assigning = asyncio.Lock()
@@ -121,7 +121,7 @@ class Engine:
             return await self._assign(set(places))
 
     async def _assign(self, places: set[Place]) -> dict[Place, int | None]:
-        self._begins_known = False
+        self._given = places
         await self.release()
         self._applied.clear()
         self._targets.clear()
@@ -157,7 +157,6 @@ class Engine:
         self._applied.update(offsets)
         self._targets.update(ends)
         self._begun.update(offsets)
-        self._begins_known = True
         self._caught_up = False
         lost = self._rollbacks != self._rollbacks_settled
         lanes = {place: self._lanes.get((self._stages[place[0]].name, place[1])) for place in offsets}
@@ -174,6 +173,11 @@ class Engine:
             if lane is not None:
                 lane.shard.drained = False
         self._note_progress()
+
+    @property
+    def _begins_known(self) -> bool:
+        """Whether it is known of all that this process was given where it is read from."""
+        return self._given is not None and self._given <= self._begun.keys()
 
     async def release(self) -> None:
         """Lets go of every partition; what is being applied is finished first, what waits is dropped."""
