@@ -126,7 +126,11 @@ def build_app(service: str, settings: Settings, stages: Sequence[Stage[Any, Any]
 
     @app.task(on_leader=False)  # type: ignore[untyped-decorator,unused-ignore]
     async def watch_liveness() -> None:
-        questions: dict[str, Callable[[], Awaitable[Any]]] = {"Redis": redis.ping, "Kafka": engine.ask_broker}
+        questions: dict[str, Callable[[], Awaitable[Any]]] = {
+            "Redis": redis.ping,
+            "Kafka": engine.ask_broker,
+            "the take-over of partitions": engine.taken_over,
+        }
         await watch_progress(liveness, engine.progress, questions, end_process)
 
     @app.on_before_shutdown.connect

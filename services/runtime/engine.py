@@ -47,6 +47,10 @@ _IN_WORK = 5_000
 _FINISH_SECONDS = 5.0
 
 
+class StillTakingOver(Exception):
+    """It is not known yet where partitions are read from."""
+
+
 class AheadOfKafka(Exception):
     """Redis stands for records that Kafka does not have: what comes at their offsets would be passed over."""
 
@@ -178,6 +182,11 @@ class Engine:
     def _begins_known(self) -> bool:
         """Whether it is known of all that this process was given where it is read from."""
         return self._given is not None and self._given <= self._begun.keys()
+
+    async def taken_over(self) -> None:
+        """Raises StillTakingOver while this process takes over what it was given: of that nothing is said to lag."""
+        if self._given is not None and not self._begins_known:
+            raise StillTakingOver
 
     async def release(self) -> None:
         """Lets go of every partition; what is being applied is finished first, what waits is dropped."""

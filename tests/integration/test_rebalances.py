@@ -14,6 +14,7 @@ from services.runtime import shard as shard_module
 from services.runtime.batch import Batch
 from services.runtime.engine import Engine, Place
 from services.runtime.ledger import Ledger
+from services.runtime.liveness import Liveness, watch_progress
 from services.runtime.messages import Message
 from services.runtime.metrics import ROLLBACKS
 from services.runtime.shard import RolledBack, Shard
@@ -128,6 +129,33 @@ def test_a_seek_of_one_partition_makes_no_process_ready_that_still_takes_over_ot
         assert engine.ready
 
     _on_slow(url, test)
+
+
+def test_a_process_ends_that_takes_over_partitions_for_ever(url: str) -> None:
+    async def test(engine: Engine, publisher: Slow, taking_over: asyncio.Task[Any]) -> None:
+        ends: list[BaseException] = []
+        questions = {"the take-over of partitions": engine.taken_over}
+        watching = asyncio.create_task(watch_progress(Liveness(0.4), engine.progress, questions, ends.append))
+        await soon(lambda: bool(ends))
+        assert "the take-over of partitions has not answered for" in str(ends[0])
+        publisher.may.set()
+        engine.begin({place: position or 0 for place, position in (await taking_over).items()}, {SET: 1, REMOVE: 0})
+        await asyncio.sleep(0.5)
+        ends.clear()
+        await asyncio.sleep(1)
+        assert not ends
+        watching.cancel()
+
+    _on_slow(url, test)
+
+
+def test_a_process_that_was_given_nothing_yet_takes_nothing_over(url: str) -> None:
+    async def run() -> None:
+        async with Redis.from_url(url) as redis:
+            publisher: Any = Slow()
+            await Engine([CountingStage(Steps().reach)], redis, publisher).taken_over()
+
+    asyncio.run(run())
 
 
 def test_what_is_given_away_while_it_is_taken_over_is_no_error(url: str) -> None:
