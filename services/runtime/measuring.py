@@ -47,13 +47,15 @@ async def measure(engine: Engine, redis: Redis) -> None:
     standstill, told = Standstill(), set[Place]()
     try:
         while True:
+            metrics.READY.set(engine.ready)  # the engine sets it as it goes on, which may be long after it got worse
             progress = engine.progress()
             for topic, partition in told - progress.keys():  # it is another process's to tell of now
                 metrics.LAG.remove(topic, str(partition))
+            standing = dict.fromkeys((topic for topic, _ in told), 0.0) | standstill.seconds(progress)
             told = set(progress)
             for (topic, partition), state in progress.items():
                 metrics.LAG.labels(topic, str(partition)).set(state.lag)
-            for topic, seconds in standstill.seconds(progress).items():
+            for topic, seconds in standing.items():
                 metrics.STANDING.labels(topic).set(seconds)
             for topic, (goal, left) in engine.catch_up().items():
                 metrics.CATCH_UP_GOAL.labels(topic).set(goal)

@@ -3,15 +3,17 @@ a running system exposes."""
 
 from __future__ import annotations
 
+import asyncio
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Histogram, generate_latest
 
-from services.runtime import metrics_table
+from services.runtime import measuring, metrics_table
 from services.runtime.bulk_histogram import BulkHistogram
 from services.runtime.liveness import Progress
 from services.runtime.measuring import Standstill
@@ -89,6 +91,46 @@ def test_what_has_records_to_apply_and_does_not_move_stands_still() -> None:
     now = 150.0
     assert standstill.seconds({place: Progress(8, 0), ("t", 4): Progress(1, 1)}) == {"t": 10}
     assert standstill.seconds({}) == {}
+
+
+class Owner:
+    """Stands for an engine, as far as it is measured."""
+
+    ready = True
+    partitions: dict[tuple[str, int], Progress]
+
+    def progress(self) -> dict[tuple[str, int], Progress]:
+        return self.partitions
+
+    def catch_up(self) -> dict[str, tuple[int, int]]:
+        return {}
+
+    def unpublished(self) -> dict[str, tuple[int, float]]:
+        return {}
+
+
+def test_of_partitions_that_were_given_away_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "_LOOK_SECONDS", 0.01)
+    redis: Any = None
+    monkeypatch.setattr(measuring, "_measure_redis", lambda _: asyncio.sleep(0))
+    page = REGISTRY.get_sample_value
+
+    async def run() -> None:
+        owner: Any = Owner()
+        owner.partitions = {("given-away", 3): Progress(7, 2)}
+        task = asyncio.create_task(measuring.measure(owner, redis))
+        await asyncio.sleep(0.1)
+        assert page("samplewatch_lag_records", {"topic": "given-away", "partition": "3"}) == 2
+        standing = {"topic": "given-away"}
+        assert page("samplewatch_standing_still_seconds", standing) and page("samplewatch_ready") == 1
+        owner.partitions, owner.ready = {}, False
+        await asyncio.sleep(0.1)
+        assert page("samplewatch_lag_records", {"topic": "given-away", "partition": "3"}) is None
+        assert page("samplewatch_standing_still_seconds", standing) == 0
+        assert page("samplewatch_ready") == 0, "Redis may be away, and nothing else says so"
+        task.cancel()
+
+    asyncio.run(run())
 
 
 def test_laboratories_with_series_of_their_own_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
