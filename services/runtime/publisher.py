@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from schemas.topics import COMPRESSION, MAX_MESSAGE_BYTES
 from services.runtime.kafka_security import client_options
@@ -23,6 +23,10 @@ _BATCH_BYTES = 1024 * 1024
 Place = tuple[str, int]
 
 
+class Unwritable(Exception):
+    """Messages that a topic does not take, however often they are sent: the service can't go on behind them."""
+
+
 class _Call(NamedTuple):
     """The messages of one caller, and what tells it that they are written."""
 
@@ -30,8 +34,11 @@ class _Call(NamedTuple):
     written: asyncio.Future[None]
 
 
-def _as_error(result: BaseException) -> Exception:
+def _as_error(place: Place, result: BaseException) -> Exception:
     """A producer that is stopped cancels what it has not sent: that is not written, and nobody else's cancellation."""
+    if isinstance(result, (MessageSizeTooLargeError, RecordListTooLargeError)):
+        topic, partition = place
+        return Unwritable(f"{topic} partition {partition} takes nothing as large (see max.message.bytes): {result}")
     return result if isinstance(result, Exception) else KafkaError(f"not written: {result!r}")
 
 
@@ -82,7 +89,8 @@ class Publisher:
             await producer.stop()
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Writes the messages, in order per partition, and returns when all are acknowledged; raises KafkaError.
+        """Writes the messages, in order per partition, and returns when all are acknowledged; raises KafkaError, or
+        Unwritable.
 
         While one request is on its way, the messages of all callers gather for the next: many partitions with little
         to say then cost one batch a topic partition together, not one each.
@@ -114,7 +122,7 @@ class Publisher:
         sent = (self._send(producer, *place, messages) for place, messages in by_place.items())
         results = await asyncio.gather(*sent, return_exceptions=True)
         answers = zip(by_place, results, strict=True)
-        failed = {place: _as_error(result) for place, result in answers if isinstance(result, BaseException)}
+        failed = {place: _as_error(place, result) for place, result in answers if isinstance(result, BaseException)}
         if failed and self._producer is producer:
             # a gap in an idempotent producer's sequence can't be mended: the next call begins with a new producer
             with contextlib.suppress(Exception):  # whatever it is, the callers wait for their answers
