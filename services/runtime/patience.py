@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.errors import KafkaError
-from redis.exceptions import RedisError
+from redis.exceptions import DataError, RedisError, ResponseError
 
 from services.runtime import metrics
 
 logger = logging.getLogger(__name__)
 
-#: Errors that pass when the broker or Redis is back.
+#: Errors that pass when the broker or Redis is back; nearly all: see `passes`.
 PASSING = (RedisError, KafkaError, OSError, TimeoutError)
 
+#: By these words Redis refuses what it would take at another time. Older versions say them inside a script's own error.
+_REFUSED_FOR_NOW = re.compile(
+    r"\b(BUSY|CLUSTERDOWN|EXECABORT|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|NOSCRIPT|OOM|READONLY|TRYAGAIN)\b"
+)
+
 _BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether an error passes. What Redis can't do, such as to read a string as a hash, it can't do the next time."""
+    if isinstance(error, ResponseError):
+        # the client takes the word off where it has a class of its own for it
+        return bool(_REFUSED_FOR_NOW.search(f"{error.status_code or ''} {error}"))
+    return isinstance(error, PASSING) and not isinstance(error, DataError)
 
 
 async def persist(
@@ -32,6 +46,8 @@ async def persist(
             await action()
             return
         except PASSING as error:
+            if not passes(error):
+                raise
             pause = _BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)]
             tries += 1
             metrics.RETRIES.labels(name).inc()
