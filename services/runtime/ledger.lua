@@ -1,4 +1,4 @@
--- Samplewatch ledger, version 6: applies one batch to one partition's state, or nothing at all.
+-- Samplewatch ledger, version 7: applies one batch to one partition's state, or nothing at all.
 -- KEYS: the ledger hash (version, and the next offset of each source topic), the outbox hash, the timers.
 -- ARGV: the version this worker last saw, the topic (empty: none moves), the position it last saw, the new position,
 --       the changes as msgpack [put, delete, add, timers to set, timers to remove]: by hash, put has names and values
@@ -81,6 +81,37 @@ if version ~= ARGV[1] or position ~= ARGV[3] then
 end
 
 local changes = cmsgpack.unpack(ARGV[5])
+
+-- What may fail comes before the first write, since Redis undoes nothing.
+local function named(answer, key)
+  return type(answer) == 'table' and redis.error_reply(answer.err .. ': ' .. key)
+end
+local wrong = named(redis.pcall('HLEN', KEYS[2]), KEYS[2]) or named(redis.pcall('ZSCORE', KEYS[3], ''), KEYS[3])
+for kind = 1, 3 do
+  for key in pairs(changes[kind]) do wrong = wrong or named(redis.pcall('HLEN', key), key) end
+end
+if wrong then return wrong end
+local counted = {}
+for key, fields in pairs(changes[3]) do
+  local names, increments, deleted = fields[1], fields[2], {}
+  for _, name in ipairs(changes[2][key] or {}) do deleted[name] = true end
+  for first = 1, #names, AT_ONCE do
+    local counts = redis.call('HMGET', key, unpack(names, first, min(first + AT_ONCE - 1, #names)))
+    local args, gone = {}, {}
+    for place, before in ipairs(counts) do
+      local name = names[first + place - 1]
+      local after = added(not deleted[name] and before or '', increments[first + place - 1])
+      if after == '' then
+        gone[#gone + 1] = name
+      else
+        args[#args + 1] = name
+        args[#args + 1] = after
+      end
+    end
+    counted[#counted + 1] = {key, args, gone}
+  end
+end
+
 for key, fields in pairs(changes[1]) do
   for first = 1, #fields, 2 * AT_ONCE do
     redis.call('HSET', key, unpack(fields, first, min(first + 2 * AT_ONCE - 1, #fields)))
@@ -89,24 +120,10 @@ end
 for key, names in pairs(changes[2]) do
   for _, name in ipairs(names) do redis.call('HDEL', key, name) end
 end
-for key, fields in pairs(changes[3]) do
-  local names, increments = fields[1], fields[2]
-  for first = 1, #names, AT_ONCE do
-    local counts = redis.call('HMGET', key, unpack(names, first, min(first + AT_ONCE - 1, #names)))
-    local args, gone = {}, {}
-    for place, before in ipairs(counts) do
-      local name = names[first + place - 1]
-      local after = added(before or '', increments[first + place - 1])
-      if after == '' then
-        gone[#gone + 1] = name
-      else
-        args[#args + 1] = name
-        args[#args + 1] = after
-      end
-    end
-    if #args > 0 then redis.call('HSET', key, unpack(args)) end
-    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
-  end
+for _, changed in ipairs(counted) do
+  local key, args, gone = changed[1], changed[2], changed[3]
+  if #args > 0 then redis.call('HSET', key, unpack(args)) end
+  if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
 for member, due in pairs(changes[4]) do redis.call('ZADD', KEYS[3], due, member) end

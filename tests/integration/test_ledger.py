@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 from redis.crc import key_slot
+from redis.exceptions import ResponseError
 
 from services.alerts import store as alerts_store
 from services.lab_results import store as lab_store
@@ -84,6 +86,50 @@ def test_refuses_and_changes_nothing_where_version_or_position_is_another(url: s
         await redis.flushall()
         with pytest.raises(Moved):
             await ledger.apply(0, empty, "a", 10, Changes())
+
+    on(url, test)
+
+
+@pytest.mark.parametrize("wrong", ["put", "deleted", "added", "sw:{t:0}:outbox", "sw:{t:0}:timers"])
+def test_a_key_of_another_type_is_named_and_nothing_is_changed(url: str, wrong: str) -> None:
+    async def test(redis: Redis) -> None:
+        await redis.set(wrong, b"no hash")
+        before = await Ledger(redis, "t").standing(0)
+        changes = Changes(delete={"deleted": ["f"]}, timers={"x": 1, "y": None}, messages=[MESSAGE])
+        # many, so that some come before the one that is wrong in whatever order
+        changes.put.update({key: {"f": b"v"} for key in ("put", *(f"put {n}" for n in range(20)))})
+        changes.add.update({key: {"f": {1: 1}} for key in ("added", *(f"added {n}" for n in range(20)))})
+        with pytest.raises(ResponseError, match=rf"WRONGTYPE.*: {re.escape(wrong)}$"):
+            await changed(redis, changes)
+        assert sorted(await redis.keys()) == sorted([b"sw:{t:0}:ledger", wrong.encode()])
+        assert await Ledger(redis, "t").standing(0) == before
+
+    on(url, test)
+
+
+def test_where_counts_can_t_be_read_nothing_is_changed(url: str) -> None:
+    async def test(redis: Redis) -> None:
+        await redis.hset("cells", "f", b"\x01\x02\x03\x01")  # type: ignore[misc]
+        changes = Changes(put={"h": {"f": b"v"}}, delete={"cells": ["gone"]}, messages=[MESSAGE])
+        changes.add["cells"].update({"f": {1: 99}, "g": {1: 1}})
+        with pytest.raises(ResponseError):
+            await changed(redis, changes)
+        assert sorted(await redis.keys()) == [b"cells", b"sw:{t:0}:ledger"]
+        assert await redis.hkeys("cells") == [b"f"]  # type: ignore[misc]
+
+    on(url, test)
+
+
+def test_counts_that_are_deleted_and_added_to_begin_anew(url: str) -> None:
+    async def test(redis: Redis) -> None:
+        ledger = Ledger(redis, "t")
+        counted = Changes(add={"cells": {"f": {1: 5}, "g": {1: 6}}})
+        after = await changed(redis, counted)
+        await ledger.apply(0, after, "a", 11, Changes(delete={"cells": ["f"]}, add=counted.add))
+        for name, count in ("f", 5), ("g", 12):
+            held: dict[int, int] = {}
+            add_packed(await redis.hget("cells", name), held)  # type: ignore[misc, arg-type]
+            assert held == {1: count}
 
     on(url, test)
 

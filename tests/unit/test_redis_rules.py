@@ -16,7 +16,7 @@ _SENT = {
     "ping": (),  # of the category `connection`
 }
 _METHOD = re.compile(r"\b_?(?:redis|pipeline|pipe)\.([a-z_]+)\(")
-_IN_LUA = re.compile(r"redis\.call\(\s*[\"'](\w+)[\"']")
+_IN_LUA = re.compile(r"redis\.p?call\(\s*[\"'](\w+)[\"']")
 
 
 def test_every_command_of_the_services_is_allowed() -> None:
