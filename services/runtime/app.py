@@ -14,6 +14,7 @@ import faust
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ReadOnlyError
 
 from services.runtime.engine import AheadOfKafka, Engine
 from services.runtime.guard import web_options
@@ -54,10 +55,14 @@ _EXITS: dict[type[BaseException], int] = {Stalled: EXIT_STALLED, AheadOfKafka: E
 
 
 def redis_client(url: str, seconds: float = _REDIS_SECONDS) -> Redis:
-    """A client whose commands end within so many seconds, at worst with a RedisError, and are not tried again."""
+    """A client whose commands end within so many seconds, at worst with a RedisError, and are not tried again.
+
+    Where it was told that Redis takes no writes, it connects anew: after a failover the address is another host's.
+    """
     return Redis.from_url(
         url,
         retry=Retry(NoBackoff(), 0),
+        retry_on_error=[ReadOnlyError],  # tried as seldom as all others, but its connection is closed
         max_connections=64,
         socket_timeout=seconds,
         socket_connect_timeout=seconds,
