@@ -79,7 +79,7 @@ class Engine:
     ) -> None:
         """`clock` gives the seconds since the epoch by which timers are due. republish: a rebuild publishes anew what
         was published before."""
-        self.republish = republish
+        self._republish = republish
         self._redis = redis
         self._publisher = publisher
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
@@ -182,6 +182,12 @@ class Engine:
     def _begins_known(self) -> bool:
         """Whether it is known of all that this process was given where it is read from."""
         return self._given is not None and self._given <= self._begun.keys()
+
+    def tells_anew(self, place: Place) -> bool:
+        """Whether what was told of the partition is told again: all is, or what an earlier worker left in the outbox
+        was published, and may say less than what Kafka had."""
+        lane = self._lanes.get((self._stages[place[0]].name, place[1]))
+        return self._republish or (lane is not None and lane.shard.drained)
 
     async def taken_over(self) -> None:
         """Raises StillTakingOver while this process takes over what it was given: of that nothing is said to lag."""

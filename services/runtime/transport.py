@@ -201,11 +201,13 @@ class BatchConsumer(driver.Consumer):
 
     async def _told(self, ends: Mapping[TP, int | None]) -> Mapping[TP, int]:
         """Up to where all that follows from the partitions' records has been published: a batch is committed only then.
-        Beyond the end of a partition that says nothing: Kafka lost records."""
-        if self.engine.republish:
-            return dict.fromkeys(ends, 0)
+        Beyond the end of a partition that says nothing: Kafka lost records. What is told anew is so by whoever goes on
+        with it too, so commits do not speak of it any more."""
         told = await self._thread.read_told(ends)
-        return {tp: offset if offset <= (ends[tp] or 0) else 0 for tp, offset in told.items()}
+        return {
+            tp: offset if offset <= (ends[tp] or 0) and not self.engine.tells_anew((tp.topic, tp.partition)) else 0
+            for tp, offset in told.items()
+        }
 
     async def _ends(self, positions: Mapping[TP, int | None]) -> Mapping[TP, int | None]:
         """Where the partitions end. Ends the process if that stays before what was applied: then Kafka lost records,
