@@ -8,10 +8,10 @@ samples is said on sampling.events.v1, which is long and so read only on request
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
@@ -76,28 +76,48 @@ def _commands(bootstrap: str, since: datetime | None, samples: bool) -> Iterator
     from schemas.topics import ALERT_COMMANDS, RECEIPTS, SAMPLING_EVENTS
 
     topics = [ALERT_COMMANDS.name, *([SAMPLING_EVENTS.name] if samples else [])]
-    answers: dict[str, dict[str, Any]] = {}
+    answers: dict[tuple[str, str | None], dict[str, Any]] = {}
     with closing(records_since(bootstrap, RECEIPTS.name, since)) as receipts:
         for record in receipts:
             receipt = json.loads(record.value)
             if receipt["topic"] in topics:
                 # the first answer stands: a rebuild takes what was sent on inside a second time, as a duplicate
-                answers.setdefault(receipt["receipt_id"], receipt)
+                answers.setdefault((receipt["receipt_id"], receipt.get("event_id")), receipt)
     for topic in topics:
-        yield from _commands_on(bootstrap, topic, since, answers)
+        for row in _first_ones(_commands_on(bootstrap, topic, since)):
+            place, said = row["place"], row["event_id"]
+            answer = answers.get((place, said if isinstance(said, str) else None)) or answers.get((place, None), {})
+            yield row | {name: answer.get(name) for name in ("outcome", "field", "reason")}
 
 
-def _commands_on(
-    bootstrap: str, topic: str, since: datetime | None, answers: Mapping[str, dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
+class _Command(NamedTuple):
+    """A command: its moment and place, what it holds, from where it says that it was sent on, and its row."""
+
+    moment: int
+    place: str
+    held: tuple[bytes, bytes]
+    origin: str
+    row: dict[str, Any]
+
+
+def _first_ones(commands: Iterable[_Command]) -> Iterator[dict[str, Any]]:
+    """Without those that were sent on inside: what they hold lies at the place that they name, and came there earlier.
+    Anybody can write such a name beside a command."""
+    seen: dict[str, tuple[bytes, bytes]] = {}
+    for one in sorted(commands, key=lambda one: one[:2]):
+        if seen.get(one.origin) != one.held:
+            yield one.row
+        seen[one.place] = one.held
+
+
+def _commands_on(bootstrap: str, topic: str, since: datetime | None) -> Iterator[_Command]:
     from schemas.cloudevents import NotAnEvent, open_envelope, parse_object
     from schemas.topics import SAMPLING_EVENTS
+    from services.runtime.intake import ORIGIN
 
     with closing(records_since(bootstrap, topic, since)) as commands:
         for record in commands:
             headers = dict(record.headers)
-            if "sw_origin" in headers:
-                continue  # sent on inside; the first one is listed, and answered
             of_samples = topic == SAMPLING_EVENTS.name
             if of_samples and headers.get("ce_type", _REDACTED) != _REDACTED:
                 continue  # without reading it
@@ -110,8 +130,8 @@ def _commands_on(
             if of_samples and kind != _REDACTED.decode():
                 continue
             place = f"{record.topic}-{record.partition}-{record.offset}"
-            answer = answers.get(place, {})
-            yield {
+            origin = f"{record.topic}-{(headers.get(ORIGIN) or b'').decode(errors='replace')}"
+            row = {
                 "arrived_at": datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds"),
                 "place": place,
                 "type": kind,
@@ -119,8 +139,6 @@ def _commands_on(
                 "alert_id": body.get("alert_id"),
                 "source": (envelope and envelope.source) or body.get("source"),
                 "event_id": (envelope and envelope.event_id) or body.get("event_id"),
-                "outcome": answer.get("outcome"),
-                "field": answer.get("field"),
-                "reason": answer.get("reason"),
                 "command": body,
             }
+            yield _Command(record.timestamp, place, (record.key, record.value), origin, row)
