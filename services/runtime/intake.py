@@ -200,7 +200,7 @@ class Intake:
 
     def _receipt(self, item: Input, source: str, event_id: str | None, answer: Answer) -> Message:
         record = item.record
-        partition, offset = _origin(record)
+        partition, offset = self._origin(record)
         event = item.event if isinstance(item, Taken) else None
         receipt = ReceiptFacts(
             receipt_id=f"{self.topic.name}-{partition}-{offset}",
@@ -220,6 +220,19 @@ class Intake:
         return self._receipts.message(
             home_of(source.encode(), PARTITIONS), source, receipt, event_id=receipt.receipt_id
         )
+
+    def _origin(self, record: Record) -> tuple[int, int]:
+        """Where the record first came in. A sender may write the header too; but nothing is forwarded except to the
+        partition of its key, from another, and once."""
+        # the last one is ours
+        for name, content in reversed(record.headers):
+            found = _ORIGIN_FORM.fullmatch(content or b"") if name == ORIGIN else None
+            if found and record.partition != int(found[1]) < PARTITIONS and self._is_home(record):
+                return int(found[1]), int(found[2])
+        return record.partition, record.offset
+
+    def _is_home(self, record: Record) -> bool:
+        return bool(record.key) and self._homes([record.key or b""]) == [record.partition]
 
     def forward(self, changes: Changes, stray: Misrouted) -> None:
         """Sends a stray on to the partition that owns its key, where it is taken and answered."""
@@ -248,15 +261,6 @@ def fold_intake(intake: Intake, changes: Changes, inputs: Iterable[Input], take:
                 logger.exception("%s: an event could not be taken", intake.topic.name)
                 answer = rejected("value", f"could not be processed: {type(error).__name__}: {error}")
         intake.answer(changes, item, answer)
-
-
-def _origin(record: Record) -> tuple[int, int]:
-    # the last one is ours; an event is forwarded from another partition, and once
-    for name, content in reversed(record.headers):
-        found = _ORIGIN_FORM.fullmatch(content or b"") if name == ORIGIN else None
-        if found and record.partition != int(found[1]) < PARTITIONS:
-            return int(found[1]), int(found[2])
-    return record.partition, record.offset
 
 
 def _within_limit(value: bytes | None) -> bytes | None:

@@ -221,6 +221,18 @@ def test_a_reason_that_quotes_the_message_stays_short(kind: str) -> None:
     assert len(dict(letter.headers)["dlq_reason"]) < 4000
 
 
+def test_what_never_was_sent_on_is_answered_where_it_lies_whatever_it_says() -> None:
+    origin = [(ORIGIN, b"4-77")]
+    # nothing is sent on but to the partition that owns its key, or without a key
+    nowhere = Raw(ALERT_COMMANDS.name, b"no alert's id", b"{}", origin)  # type: ignore[arg-type]
+    strays = [fetched(Raw(LAB_RESULTS.name, b"S1", b"{}", origin), (home_of(b"S1", PARTITIONS) + 1) % PARTITIONS)]  # type: ignore[arg-type]
+    for record in (*strays, replace(strays[0], key=None), fetched(nowhere)):
+        named = replace(record, headers=[*record.headers, ("ce_source", b"/x"), ("ce_id", b"e")])
+        _, (receipt,), _ = answered(named)
+        assert (receipt.partition, receipt.offset) == (record.partition, record.offset)
+        assert receipt.receipt_id == f"{record.topic}-{record.partition}-{record.offset}"
+
+
 # arbitrary bytes
 
 _names = st.sampled_from(["ce_type", "ce_source", "ce_id", "ce_specversion", "content-type", "sw_origin", "dlq_x"])
