@@ -38,6 +38,7 @@ def style() -> Iterator[None]:
     own: dict[str, Any] = {
         "font.family": ["DejaVu Sans", *([family] if family else [])],  # comes with matplotlib, so is always the same
         "font.size": 9,
+        "text.parse_math": False,  # a name with dollars is a name
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,

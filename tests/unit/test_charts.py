@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
+from matplotlib.text import Text
 
 from services.charts import Line, Point, Ranked, draw_ranking, draw_series, fonts
 from services.charts.ranking import MOST_CELLS
@@ -136,3 +137,21 @@ def test_the_command_line_starts_without_matplotlib() -> None:
     code = "import sys, services.cli.rates_plots, services.cli.query_commands; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["$\\frac$", "a$b$c", "50 % $"])
+def test_a_name_with_dollars_is_no_formula(name: str) -> None:
+    written: list[tuple[str, bool]] = []
+
+    def note(text: Text, renderer: object) -> None:
+        written.append((text.get_text(), text.get_parse_math()))
+        draw(text, renderer)
+
+    draw = Text.draw
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Text, "draw", note)
+        for lines in ([line(name)], [line(name)] * 3):
+            draw_series(lines, title=name)
+        draw_ranking([Ranked(name, 0.9, 0.85, 0.95, 0.92, 100)], 0.9, title=name)
+    with_dollars = [math for text, math in written if "$" in text]
+    assert len(with_dollars) >= 8 and not any(with_dollars)
