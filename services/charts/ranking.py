@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.charts.data import Chart, Format, Lang, Ranked
 from services.charts.fonts import Labels, chinese_family
 from services.charts.style import percent, saved, style, word
+from services.charts.texts import writable
 
 MOST_CELLS = 40
 
@@ -20,7 +22,8 @@ def draw_ranking(
     """
     from matplotlib.figure import Figure
 
-    drawn = cells[:MOST_CELLS]
+    title = writable(title)
+    drawn = [replace(cell, name=writable(cell.name)) for cell in cells[:MOST_CELLS]]
     if not drawn:
         raise ValueError("there is nothing to draw")
     labels = Labels(chinese_family() is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from math import ceil, nan
@@ -11,6 +12,7 @@ from typing import Any
 from services.charts.data import Chart, Format, Lang, Line, Point
 from services.charts.fonts import Labels, chinese_family
 from services.charts.style import GREYS, HATCHES, STROKES, percent, saved, style, word
+from services.charts.texts import writable
 
 MOST_LINES = 24
 _TOGETHER = len(STROKES)
@@ -23,7 +25,8 @@ def draw_series(lines: Sequence[Line], *, title: str, form: Format = "svg", lang
     """The series, at most MOST_LINES of them; raises ValueError where no line has a point."""
     from matplotlib.figure import Figure
 
-    drawn = [line for line in lines if line.points][:MOST_LINES]
+    title = writable(title)
+    drawn = [replace(line, name=writable(line.name)) for line in lines if line.points][:MOST_LINES]
     if not drawn:
         raise ValueError("there is nothing to draw")
     labels = Labels(chinese_family() is not None)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.charts.texts import writable
 from services.lab_results.cuts import Cell
 from services.reports.figures import Figure
 from services.reports.wording import Lang, cell_name, direction, word, written
@@ -109,7 +110,7 @@ def render(comparison: Comparison, lang: Lang, explain: bool = False, plots: Seq
 
 def escaped(text: str) -> str:
     """A text that Markdown takes as it is, on one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", writable(" ".join(text.split())))
 
 
 def link_to(file: str) -> str:

@@ -155,3 +155,10 @@ def test_a_name_with_dollars_is_no_formula(name: str) -> None:
         draw_ranking([Ranked(name, 0.9, 0.85, 0.95, 0.92, 100)], 0.9, title=name)
     with_dollars = [math for text, math in written if "$" in text]
     assert len(with_dollars) >= 8 and not any(with_dollars)
+
+
+def test_what_no_file_can_hold_is_left_out_of_names() -> None:
+    name = "a\x01b\x1b\ufffe"
+    drawn = draw_series([line(name)], title=name).content
+    assert marks(drawn, "line-0-ab") == 4
+    ET.fromstring(draw_ranking([Ranked(name, 0.9, 0.85, 0.95, 0.92, 100)], 0.9, title=name).content)

@@ -274,6 +274,12 @@ def test_names_cannot_break_a_table() -> None:
     assert escaped("a|b\n*c*") == r"a\|b \*c\*"
 
 
+def test_a_control_character_in_a_name_does_not_end_a_document(tmp_path: Path) -> None:
+    name = "糕\x01点\x1b\ufffe"
+    write_docx(f"| a |\n| --- |\n| {escaped(name)} |\n", tmp_path / "r.docx")
+    assert Document(str(tmp_path / "r.docx")).tables[0].rows[1].cells[0].text == "糕点"
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_docx_says_what_the_text_says(lang: Lang, tmp_path: Path) -> None:
     report: Report = render(counted(), lang, explain=True)
