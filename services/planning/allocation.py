@@ -3,7 +3,8 @@
 A cell is a county, a stage and a category; its failure probability has a Beta posterior, the cell's own counts shrunk
 towards its stratum. The budget goes out in three parts:
 
-1. **floor**: samples until every county, every stage and every category that has cells is covered as often as asked.
+1. **floor**: samples until every county, every stage and every category that has cells is covered as often as asked,
+   where least is known; where that takes more than the budget, by as few samples as can be.
 2. **information**: each of half the rest goes where it is expected to lower the posterior variance most. With n more
    samples the expected variance of Beta(a, b) is its variance times (a + b) / (a + b + n), so gains shrink as n grows.
 3. **risk**: the other half is spread by Thompson sampling: each sample goes to the cell whose probability, drawn from
@@ -20,6 +21,8 @@ from heapq import heapify, heapreplace
 from typing import NamedTuple
 
 import numpy as np
+
+from services.planning.covering import fewest
 
 
 class Place(NamedTuple):
@@ -75,6 +78,9 @@ def allocate(prospects: Sequence[Prospect], budget: int, random: np.random.Gener
     if not prospects:
         raise ValueError("there is no cell to sample")
     floors = _floors(prospects, floor)
+    if floors.total() > budget:
+        covers = [_covers(prospect.place) for prospect in prospects]
+        floors = fewest(covers, floor, [prospect.variance for prospect in prospects])
     if floors.total() > budget:
         raise BudgetTooSmall(floors.total(), budget)
     rest = budget - floors.total()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from hashlib import sha256
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
@@ -74,6 +75,34 @@ def test_too_small_a_budget_is_told_by_what_it_takes() -> None:
     cells = [Prospect(Place(c, "s", "k"), 1, 9, 0, 0) for c in "ABCDE"]
     with pytest.raises(BudgetTooSmall, match="takes 10 samples, more than 9"):
         allocate(cells, 9, random(), floor=2)
+
+
+def test_what_two_samples_cover_is_not_refused_for_two() -> None:
+    places = [Place("A", "s", "x"), Place("A", "s", "y"), Place("A", "t", "x")]
+    cells = [Prospect(place, 1, 9 - n, 0, 0) for n, place in enumerate(places)]
+    # the least known is taken first where there is room, though the others cover all that it does
+    cells[0] = Prospect(places[0], 0.5, 0.5, 0, 0)
+    assert [line.prospect.place for line in allocate(cells, 3, random())] == places
+    assert {line.prospect.place for line in allocate(cells, 2, random())} == set(places[1:])
+    with pytest.raises(BudgetTooSmall, match="takes 4 samples, more than 3"):
+        allocate(cells, 3, random(), floor=2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sets(places, min_size=1, max_size=7), st.integers(1, 2))
+def test_a_budget_is_refused_only_where_nothing_covers_all(cells: set[Place], floor: int) -> None:
+    found = [Prospect(place, 1 + n, 9, 0, 0) for n, place in enumerate(sorted(cells))]
+    needs = {need for place in cells for need in place._asdict().items()}
+
+    def covered(spread: tuple[Place, ...]) -> bool:
+        times = Counter(need for place in spread for need in place._asdict().items())
+        return all(times[need] >= floor for need in needs)
+
+    least = next(n for n in range(30) if any(map(covered, combinations_with_replacement(sorted(cells), n))))
+    assert sum(line.floor for line in allocate(found, least, random(), floor)) == least
+    if least > 1:
+        with pytest.raises(BudgetTooSmall, match=f"takes {least} samples"):
+            allocate(found, least - 1, random(), floor)
 
 
 def test_the_same_seed_makes_the_same_plan() -> None:
