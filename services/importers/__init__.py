@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -21,6 +23,7 @@ from schemas.results import ResultReported
 from schemas.sampling import SampleTaken
 
 EventT = TypeVar("EventT", SampleTaken, ResultReported)
+RowT = TypeVar("RowT", list[str], dict[str, str])
 
 #: The lab_id of records that name no laboratory.
 UNNAMED_LAB = "unnamed"
@@ -76,13 +79,33 @@ def describe(found: Iterable[Found]) -> dict[str, int]:
 
 
 def read_csv(path: Path, columns: Iterable[str]) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file, gzipped or not. Raises NotThisFormat where one of `columns` is missing."""
+    """The rows of a CSV file, gzipped or not; cells that a row lacks at its end are empty. Raises NotThisFormat where
+    one of `columns` is missing."""
     with _open(path) as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        reader = csv.DictReader(file, restval="")
+        missing = [name for name in columns if name not in (_header(reader, path.name) or ())]
         if missing:
             raise NotThisFormat(f"{path.name} has no column {', '.join(missing)}")
-        yield from reader
+        yield from to_the_end(reader, path.name)
+
+
+def _header(reader: csv.DictReader[str], name: str) -> Sequence[str] | None:
+    with _readable(name):
+        return reader.fieldnames
+
+
+def to_the_end(rows: Iterator[RowT], name: str) -> Iterator[RowT]:
+    """The rows that a file of that name holds. Raises NotThisFormat where one can't be read."""
+    with _readable(name):
+        yield from rows
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (csv.Error, EOFError, zlib.error) as error:
+        raise NotThisFormat(f"{name} can't be read to its end: {error}") from error
 
 
 def _open(path: Path) -> TextIO:

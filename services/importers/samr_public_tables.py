@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 
 from pydantic import ValidationError
 
-from services.importers import BadRow, Found, Note, NotThisFormat, samr_cells
+from services.importers import BadRow, Found, Note, NotThisFormat, samr_cells, to_the_end
 from services.importers.csv_text import csv_text
 from services.importers.samr_public_columns import fields_of, puts_slashes
 from services.importers.samr_public_events import Unsaid, imported
@@ -86,7 +86,7 @@ def read_rows(path: Path) -> Iterator[Numbered | BadRow]:
 
 def _sheets(path: Path) -> Iterator[Iterable[Sequence[Any]]]:
     if path.suffix.lower() == ".csv":
-        yield csv.reader(io.StringIO(csv_text(path.read_bytes()), newline=""))
+        yield to_the_end(csv.reader(io.StringIO(csv_text(path.read_bytes()), newline="")), path.name)
         return
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException

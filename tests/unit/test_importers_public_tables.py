@@ -260,6 +260,10 @@ def test_not_a_table(tmp_path: Path) -> None:
         list(load(tmp_path / "t.xlsx"))
     with pytest.raises(NotThisFormat, match="抽样编号"):
         list(load(book(tmp_path, ["a"], ["b"])))
+    # a quote that is never closed makes one cell of the rest
+    (tmp_path / "t.csv").write_text(",".join(FAILED) + '\n"' + "甲,\n" * 200_000)
+    with pytest.raises(NotThisFormat, match=r"t\.csv can't be read to its end"):
+        list(load(tmp_path / "t.csv"))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from datetime import date
 from decimal import Decimal
 
@@ -89,3 +90,25 @@ def test_the_results_lie_beside_the_samples(tmp_path) -> None:
     (tmp_path / "uk_results_x.csv").unlink()
     with pytest.raises(NotThisFormat, match="not beside"):
         uk_pesticides.load(tmp_path / "uk_samples_x.csv")
+
+
+def test_a_file_that_was_cut_off_in_a_row_names_the_row(tmp_path) -> None:
+    samples, results = tmp_path / "x_samples_y.csv", tmp_path / "x_results_y.csv"
+    for file, row, fields in ((samples, SAMPLE, 3), (results, RESIDUE, 2)):
+        for name, of_name in ((samples, SAMPLE), (results, RESIDUE)):
+            name.write_text(f"{','.join(of_name)}\n{','.join(of_name.values())}\n")
+        with file.open("a") as end:
+            end.write(",".join([*row.values()][:fields]))
+        found = list(uk_pesticides.load(samples))
+        assert [one.row for one in found if isinstance(one, BadRow)] == [3]
+
+
+@pytest.mark.parametrize("broken", ["field too long", "download broken off"])
+def test_what_can_not_be_read_to_its_end_is_not_this_format(tmp_path, broken) -> None:
+    samples = tmp_path / "x_samples_y.csv.gz"
+    rows = [f"{'x' * 200_000}"] if broken == "field too long" else [",".join(SAMPLE.values())] * 1000
+    content = gzip.compress("\n".join([",".join(SAMPLE), *rows]).encode())
+    samples.write_bytes(content if broken == "field too long" else content[:-20])
+    (tmp_path / "x_results_y.csv.gz").write_bytes(gzip.compress(",".join(RESIDUE).encode()))
+    with pytest.raises(NotThisFormat, match="can't be read to its end"):
+        list(uk_pesticides.load(samples))
