@@ -121,7 +121,10 @@ def _party(name: str | None, address: str | None, column: str, notes: set[str]) 
 def _region(row: PublicRow, unsaid: Unsaid) -> str:
     # as a code either way: the two tables say the province differently, and its cell is one
     said = row.province or (region_of_address(row.party_address) if row.party_address else None)
-    said = said and region_of_names(check_region(said.replace("／", "/")))
+    try:
+        said = said and region_of_names(check_region(said.replace("／", "/")))
+    except ValueError as error:
+        raise Refused("被抽样单位所在省份", f"{said!r}: {error}") from None
     given = unsaid.region and region_of_names(unsaid.region)
     if given and (said is None or _holds(said, given)):
         return given
