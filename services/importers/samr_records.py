@@ -17,6 +17,8 @@ from services.importers import UNNAMED_LAB, identified, samr_cells
 from services.importers.samr_row import COLUMNS_OF, Refused, Row
 
 SOURCE = "import:samr-export"
+#: What all sampling of food is called together: it says the plan only where no other word does.
+_ALL_SAMPLING = "抽检监测"
 #: What the limit of something that must not be found says.
 _NOT_TO_BE_FOUND = "不得检出"
 
@@ -100,10 +102,11 @@ def result_of(row: Row, sample: SampleTaken, items: tuple[Item, ...], notes: set
 
 def _plan(rows: Sequence[Row], notes: set[str]) -> Plan:
     purpose, task = rows[0].text("SampleTaken.plan"), rows[0].text("SampleTaken.task")
-    # by the word within: 省级监督抽检, 监督抽检/常规抽检
-    found = next((plan for word, plan in PLAN_OF_SAMR.items() if word in (purpose or task or "")), None)
+    named = _plans_named(purpose or task or "")
+    found = named.pop() if len(named) == 1 else None
     if found is None and purpose:
-        raise Refused(rows[0].find("SampleTaken.plan")[0], f"{purpose!r} is not known")
+        reason = "names more than one plan" if named else "is not known"
+        raise Refused(rows[0].find("SampleTaken.plan")[0], f"{purpose!r} {reason}")
     if found is None:
         notes.add(
             "检验目的/任务类别 is missing: 监督抽检 is taken, and 风险监测 where a sample or an item is called 问题"
@@ -112,6 +115,15 @@ def _plan(rows: Sequence[Row], notes: set[str]) -> Plan:
         called = (row.text(path) or "" for row in rows for path in ("Item.verdict", "ResultReported.conclusion"))
         found = "risk_monitoring" if any(word.startswith("问题") for word in called) else "supervision"
     return found
+
+
+def _plans_named(text: str) -> set[Plan]:
+    """By the words within: 省级监督抽检, 监督抽检/常规抽检. 专项监督抽检 is special; 专项风险监测 is risk monitoring,
+    whose failures are no 不合格."""
+    named = {plan for word, plan in PLAN_OF_SAMR.items() if word in text and word != _ALL_SAMPLING}
+    if "special" in named:
+        named.discard("special" if "risk_monitoring" in named else "supervision")
+    return named or ({PLAN_OF_SAMR[_ALL_SAMPLING]} if _ALL_SAMPLING in text else set())
 
 
 def _stage(row: Row, notes: set[str]) -> Stage:

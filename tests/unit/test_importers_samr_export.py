@@ -146,6 +146,32 @@ def test_what_fails_in_risk_monitoring_is_never_supervision() -> None:
     assert one({"检验目的/任务类别": "省级风险监测"}).sample.plan == "risk_monitoring"
 
 
+@pytest.mark.parametrize(
+    ("purpose", "plan"),
+    [
+        ("省级监督抽检", "supervision"),
+        ("监督抽检/常规抽检", "supervision"),
+        ("专项监督抽检", "special"),
+        ("专项抽检", "special"),
+        ("专项风险监测", "risk_monitoring"),
+        ("食品安全抽检监测", "supervision"),
+        ("食品安全抽检监测/风险监测", "risk_monitoring"),
+        ("抽检监测（评价性抽检）", "evaluation"),
+    ],
+)
+def test_the_plan_is_the_one_that_its_words_name(purpose: str, plan: str) -> None:
+    assert one({"检验目的/任务类别": purpose}).sample.plan == plan
+
+
+def test_two_plans_in_one_cell_are_not_taken_for_one_of_them() -> None:
+    [bad] = events({"检验目的/任务类别": "监督抽检、风险监测"})
+    assert (bad.column, bad.reason) == ("检验目的/任务类别", "'监督抽检、风险监测' names more than one plan")
+    # the name of a task only stands in for the purpose
+    task = {"检验目的/任务类别": None, "任务来源": "2025年监督抽检和风险监测"}
+    assert events(task)[0].sample.plan == "supervision"
+    assert events({**task, "报告分类": "问题样品", "结果判定": "问题项"})[0].sample.plan == "risk_monitoring"
+
+
 def test_a_bad_row_is_named_and_the_rest_goes_on() -> None:
     other = {"抽样编号": "B"}
     found = events({"样品名称": None}, {**other, "结果判定": "大概合格"}, {"抽样编号": "C"}, {"抽样编号": None})
