@@ -2,7 +2,8 @@
 
 A region is either a mainland code (GB/T 2260 county of six digits, with the three digits of a township behind it where
 known) or, elsewhere, a path of one to four names from the province down: ``US-IL/Chicago/60609``. Where no more is
-known than the city or the province, the code has zeros for the rest, as in GB/T 2260: ``621000``, ``620000``.
+known than the city or the province, the code has zeros for the rest, as in GB/T 2260: ``621000``, ``620000``. The first
+name of a path is no number: ``62/10`` would count in the cell of the mainland's province 62.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ def check_region(region: str) -> str:
         raise ValueError("a mainland region is a county code of 6 digits, or a township code of 9 or 12")
     if not all(name and name == name.strip() for name in region.split("/")) or region.count("/") > 3:
         raise ValueError("a region path has one to four names, none of them empty or with space around it")
+    if "/" in region and region.partition("/")[0].isdigit():
+        raise ValueError("a region path has a name at its beginning, not a number, as mainland codes are")
     return region
 
 

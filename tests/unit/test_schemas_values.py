@@ -30,7 +30,22 @@ def test_a_region_rolls_up(region: str, levels: tuple[str | None, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "region", ["62", "6210", "021002", "62100210", "A//B", "/A", "A/ ", "A/B/C/D/E", "621002\n", " A"]
+    "region",
+    [
+        "62",
+        "6210",
+        "021002",
+        "62100210",
+        "A//B",
+        "/A",
+        "A/ ",
+        "A/B/C/D/E",
+        "621002\n",
+        " A",
+        "62/10",
+        "62/x",
+        "621002/x",
+    ],
 )
 def test_a_region_that_is_neither_code_nor_path_is_refused(region: str) -> None:
     with pytest.raises(ValueError, match=r"a mainland region is|a region path has"):
