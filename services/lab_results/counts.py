@@ -61,7 +61,8 @@ class Tally:
 
     def arrive(self, before: Verdict | None, after: Verdict | None, milliseconds: int) -> None:
         """Notes how many days after it was issued a result came that counts for the first time."""
-        if after is None or after.counted_on is None or (before is not None and before.counted_on is not None):
+        # one that was withdrawn and reported again has come before, though it counted nowhere in between
+        if after is None or after.counted_on is None or (before is not None and before.first_outcome is not None):
             return
         day = number_of_day(str(after.counted_on))
         delay = day_number_at(milliseconds) - day

@@ -17,7 +17,7 @@ from services.lab_results.stage import LabStage
 from services.runtime.calendar import day_number
 from services.runtime.packed_counts import arrays_of
 from services.runtime.partitioning import home_of
-from tests.events import amended, result, sample_taken
+from tests.events import amended, result, sample_taken, withdrawn
 from tests.memory import FakeRecord, MemoryShard
 
 AS_OF = date(2026, 3, 1)
@@ -72,13 +72,16 @@ def test_a_result_is_noted_once_with_how_late_it_came() -> None:
 
     def arrive(topic: str, event: dict[str, Any], day: int) -> None:
         moment = int(datetime(2024, 3, day, 16, 30, tzinfo=UTC).timestamp() * 1000)  # in Shanghai the day after
-        body = json.dumps({**event, "source": "s", "event_id": event.get("type", "x")}).encode()
+        body = json.dumps({**event, "source": "s", "event_id": f"{event.get('type')}{event.get('revision')}"}).encode()
         shard.feed([FakeRecord(topic, 0, b"S", body, partition=shard.partition, timestamp=moment)])
 
     first = result("S", "lab")  # issued on 2024-03-01
     arrive(LAB_RESULTS.name, first, 2)
     arrive(SAMPLES.name, sample, 4)
     arrive(LAB_RESULTS.name, amended(first), 9)
+    # taken back and amended again, it counts again, and has not come again
+    arrive(LAB_RESULTS.name, withdrawn(first, revision=3), 10)
+    arrive(LAB_RESULTS.name, amended(first, revision=4), 12)
     packed = shard.redis.hashes[delays_key(shard.partition, "food|supervision")]
     assert list(packed) == ["4"]
     codes, counts = arrays_of(packed["4"])
