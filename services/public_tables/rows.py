@@ -13,6 +13,7 @@ from typing import Any
 
 from schemas.sampling import Sample
 from schemas.structs import struct_of
+from schemas.timing import SYNTHETIC
 from schemas.verdicts import Verdict
 from services.importers import UNNAMED_LAB
 from services.importers.samr_cells import text as normal
@@ -22,13 +23,15 @@ from services.reports.regions import province_name
 
 DOMAIN = "food"
 MEASURE = "qualification"
+#: 备注 of a simulated sample, so that none is taken for a real one, whoever passes the table on.
+SIMULATED = "模拟数据，非真实样品"
 
 #: What a row needs of the messages, in mirrors: days, times and decimals are text.
 SampleFacts = struct_of(
     Sample,
     only=(
         *("sample_id", "revision", "task", "category", "product_name", "brand", "specification", "batch"),
-        *("production_date", "producer", "sampled_party", "region"),
+        *("production_date", "producer", "sampled_party", "region", "source"),
     ),
 )
 VerdictFacts = struct_of(
@@ -96,9 +99,16 @@ def row_of(sample: Sample, verdict: Verdict, announcement: Announcement) -> Publ
         announced_on=announcement.day.isoformat() if announcement.day else None,
         task=normal(sample.task),
         laboratory=normal(verdict.lab_id if verdict.lab_id != UNNAMED_LAB else None) if failed else None,
-        remark=normal(announcement.remark),
+        remark=_remark(sample, announcement),
         link=normal(announcement.link),
     )
+
+
+def _remark(sample: Sample, announcement: Announcement) -> str | None:
+    remark = normal(announcement.remark)
+    if not (sample.source or "").startswith(SYNTHETIC):
+        return remark
+    return "；".join(filter(None, (SIMULATED, remark)))
 
 
 def _named(name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -27,10 +28,11 @@ from services.lab_results.domain import SampleFacts as SampleOfLab
 from services.lab_results.facts import content_mark, facts_of
 from services.public_tables import item_cells, made_on
 from services.public_tables.columns import FAIL_COLUMNS, PASS_COLUMNS, FailedLine, PublicRow
-from services.public_tables.rows import Announcement, Choice, row_of
+from services.public_tables.rows import Announcement, Choice, SampleFacts, row_of
 from services.public_tables.workbook import MOST_CHARACTERS, TooLarge, numbered, write_table, write_tables
 from services.runtime.marks import mark_of
 from services.sampling.domain import UNKNOWN, sample_of, take
+from tests.events import sample_taken
 
 #: The header rows of the regulator's tables.
 PASS_HEADER = [
@@ -249,6 +251,18 @@ def test_failed_items_are_joined(tmp_path: Path) -> None:
     items = (FailedLine("铅(以Pb计)", "0.31mg/kg", "≤0.2mg/kg"), FailedLine("沙门氏菌", "检出", "不得检出"))
     assert item_cells.write(items) == "铅(以Pb计)、沙门氏菌"
     assert item_cells.write(items, True) == "铅(以Pb计)║0.31mg/kg║≤0.2mg/kg、沙门氏菌║检出║不得检出"
+
+
+def test_a_simulated_sample_is_said_to_be_one() -> None:
+    body = {**sample_taken("S"), "revision": 1, "status": "taken"}
+    for source, remark, written in (
+        ("synthetic:inspectors-621002", None, "模拟数据，非真实样品"),
+        ("synthetic:inspectors-621002", "见附件", "模拟数据，非真实样品；见附件"),
+        ("/inspectors/qingyang", "见附件", "见附件"),
+        ("/inspectors/qingyang", None, None),
+    ):
+        sample = msgspec.json.decode(json.dumps({**body, "source": source}), type=SampleFacts)
+        assert row_of(sample, verdict(), Announcement(remark=remark)).remark == written
 
 
 def test_nothing_is_cut_off(tmp_path: Path) -> None:
