@@ -10,7 +10,7 @@ the other partitions, go on meanwhile. A cut that the configuration no longer na
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, cast, get_args
@@ -24,6 +24,7 @@ from services.lab_results.counts import Increments, Tally
 from services.lab_results.counts_store import add_counts, counts_key, value_of
 from services.lab_results.cut_config import Cut
 from services.lab_results.cuts import CUTS, Cells, group_key
+from services.lab_results.deltas import is_published
 from services.runtime.messages import Message
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
@@ -170,14 +171,28 @@ async def cut_statuses(redis: Redis) -> dict[str, Status]:
     return found
 
 
+def emptied(filling: Filling) -> Iterator[str]:
+    """The keys of the published cells that a cut had before it combined other attributes, and that nothing counts in
+    any more: their rates are to be looked at."""
+    for group, value in _gone_from(filling, filling.filled):
+        if is_published(group) and value not in filling.increments.get(group, ()):
+            yield f"{group}|{value}"
+
+
 def _tombstones(filling: Filling) -> Iterator[Message]:
     """The end of the published rates of dropped cuts' cells."""
+    for group, value in _gone_from(filling, filling.dropped):
+        cell = f"{group}|{value}".encode()
+        yield Message(RATES.name, home_of(cell, PARTITIONS), cell, None, ())
+
+
+def _gone_from(filling: Filling, cuts: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The groups and values of the cells that lose their counts in these cuts."""
     for key, values in filling.gone.items():
         group = key.partition(":counts:")[2]
-        if group.rpartition("|")[2] in filling.dropped:
+        if group.rpartition("|")[2] in cuts:
             for field_ in values:
-                cell = f"{group}|{value_of(field_)}".encode()
-                yield Message(RATES.name, home_of(cell, PARTITIONS), cell, None, ())
+                yield group, value_of(field_)
 
 
 async def _noted(redis: Redis, partition: int) -> dict[str, str]:

@@ -156,6 +156,7 @@ class LabStage:
         if state.filling is not None:
             self._cuts.fold_due(changes, state.filling, partition)
             changes.messages.extend(self._deltas.messages(partition, version, state.filling.increments))
+            changes.messages.extend(self._deltas.touched(partition, version, cut_filling.emptied(state.filling)))
         return changes
 
     def forget(self, partition: int) -> None:
