@@ -53,9 +53,8 @@ def events(samples: Iterable[Mapping[str, str]], results: Iterable[Mapping[str, 
         first_row.setdefault(row["sample_id"], number)
         try:
             items[row["sample_id"]].append(_item(row))
-        except (ValidationError, ArithmeticError) as error:
-            reason = error if isinstance(error, ValidationError) else ValueError(f"not a number: {row['value']!r}")
-            bad = bad_row(number, reason, {"value": "value", "limit": "mrl", "item": "item", "unit": "unit"})
+        except (ValidationError, ValueError) as error:
+            bad = bad_row(number, error, {"value": "value", "limit": "mrl", "item": "item", "unit": "unit"})
             # without one of its items a result could conclude otherwise: the sample goes without a result
             broken[row["sample_id"]] = bad
             yield bad
@@ -83,10 +82,10 @@ def load(path: Path) -> Iterator[Found]:
 
 
 def _item(row: Mapping[str, str]) -> Item:
-    limit = Decimal(row["mrl"]) if row["mrl"] else None
+    limit = _number(row, "mrl") if row["mrl"] else None
     return Item(
         item=row["item"],
-        value=Decimal(row["value"]),
+        value=_number(row, "value"),
         unit=row["unit"] or None,
         limit=limit,
         limit_kind=None if limit is None else "max",
@@ -94,6 +93,13 @@ def _item(row: Mapping[str, str]) -> Item:
         item_class="pesticide_residue",
         verdict="fail" if row["exceeds_mrl"] == "1" else "pass",
     )
+
+
+def _number(row: Mapping[str, str], column: str) -> Decimal:
+    try:
+        return Decimal(row[column])
+    except ArithmeticError:
+        raise ValueError(f"{column}: {row[column]!r} is not a number") from None
 
 
 def _sample(row: Mapping[str, str]) -> SampleTaken:

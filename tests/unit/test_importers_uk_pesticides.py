@@ -73,6 +73,11 @@ def test_a_residue_that_cannot_be_read_withholds_the_result() -> None:
     assert isinstance(one, Imported) and one.result is None
 
 
+def test_the_cell_that_is_no_number_is_the_one_that_is_named() -> None:
+    bad, _ = uk_pesticides.events([SAMPLE], [{**RESIDUE, "mrl": "n.a."}])
+    assert isinstance(bad, BadRow) and bad.reason == "mrl: 'n.a.' is not a number"
+
+
 def test_a_residue_of_an_unknown_sample_is_named() -> None:
     _, bad = uk_pesticides.events([SAMPLE], [{**RESIDUE, "sample_id": "9/2016"}])
     assert isinstance(bad, BadRow) and "9/2016" in bad.reason
