@@ -44,7 +44,8 @@ def number(cell: object) -> Decimal | None:
         found = Decimal(written.replace(",", "") if _THOUSANDS.fullmatch(written) else written)
     except InvalidOperation:
         raise ValueError(f"{written!r} is not a number") from None
-    if not found.is_finite():
+    # Python reads 5_10 as 510
+    if not found.is_finite() or "_" in written:
         raise ValueError(f"{written!r} is not a number")
     return found
 

@@ -104,6 +104,7 @@ def test_a_month_is_no_date(written: str) -> None:
     ("written", "read"),
     [
         *((several, several) for several in ("0,0,8,0,0", "1100,1200", "0,1", "1,5", "1234,567", "＜10,＜10", ",5")),
+        *((several, several) for several in ("5_10", "1_000")),
         ("1,234", Decimal(1234)),
         ("-12,345,678.90", Decimal("-12345678.90")),
         ("0.05", Decimal("0.05")),
