@@ -31,7 +31,10 @@ class Tampering:
 
     def __init__(self, dice: Dice, problems: Sequence[Any]) -> None:
         self._dice = dice
-        self._by_lab = {one.lab_id: one for one in problems if isinstance(one, Misconduct)}
+        self._by_lab: dict[str, list[Misconduct]] = {}
+        for one in problems:
+            if isinstance(one, Misconduct):
+                self._by_lab.setdefault(one.lab_id, []).append(one)
         self._last: dict[tuple[str, str], Any] = {}
         self._ways: dict[What, Callable[[dict[str, Any]], None]] = {
             "impossible_times": self._impossible_times,
@@ -43,10 +46,10 @@ class Tampering:
         }
 
     def apply(self, body: dict[str, Any]) -> None:
-        """Changes the report where its laboratory does that sort of thing."""
-        found = self._by_lab.get(body.get("lab_id", ""))
-        if found is not None and body["type"] == "ResultReported" and body["issued_at"][:10] >= found.since.isoformat():
-            self._ways[found.what](body)
+        """Changes the report where its laboratory does that sort of thing, or several."""
+        for found in self._by_lab.get(body.get("lab_id", ""), ()):
+            if body["type"] == "ResultReported" and body["issued_at"][:10] >= found.since.isoformat():
+                self._ways[found.what](body)
 
     def _impossible_times(self, body: dict[str, Any]) -> None:
         if self._dice.chance(0.1):

@@ -159,6 +159,15 @@ def agrees(item: Item) -> bool:
     return (item.value in good) == passes
 
 
+def test_a_laboratory_does_all_that_the_truth_says_of_it() -> None:
+    both = [Misconduct("lab-qy1", what, START) for what in ("impossible_times", "quick_turnaround")]
+    simulation = simulate(400, 3, START, both)
+    bodies = [json.loads(event.value) for event in simulation if event.type == "ResultReported"]
+    assert any(body["finished_at"] < body["received_at"] for body in bodies)
+    assert any(one["finished_at"] == one["issued_at"] and one["received_at"] == one["started_at"] for one in bodies)
+    assert [problem["what"] for problem in simulation.truth.as_dict()["problems"]] == [one.what for one in both]
+
+
 def test_truth_equals_a_recount(year: list[SimulatedEvent], truth: Body) -> None:
     counted: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for told in bodies(year).values():
