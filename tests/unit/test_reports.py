@@ -229,6 +229,14 @@ def test_samples_count_on_the_day_they_were_taken_and_voided_ones_do_not() -> No
     assert not now.synthetic
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_simulated_records_of_either_year_are_told(lang: Lang) -> None:
+    for simulated in ({"now"}, {"before"}, {"now", "before"}, set()):
+        comparison = counted()
+        comparison.now.synthetic, comparison.before.synthetic = "now" in simulated, "before" in simulated
+        assert ("synthetic:" in render(comparison, lang).text) == bool(simulated)
+
+
 def test_samples_after_the_last_day_that_counts_are_left_out() -> None:
     comparison = Comparison.of(2021, date(2021, 3, 9))
     what = {"domain": "food", "plan": "supervision", "source": "inspectors", "revision": 1, "status": "taken"}
