@@ -18,7 +18,7 @@ INSPECTORS = 2
 
 
 class Target(NamedTuple):
-    """A party that can be sampled. `identity`: its licence, else its name."""
+    """A party that can be sampled. `identity`: its licence; empty, its name stands for it."""
 
     identity: str
     name: str
@@ -57,19 +57,23 @@ def draw(
     comes again; two inspectors of the county, or of none, go to each visit. Who is listed twice has one ticket."""
     line = "/".join(place)
     fitting = _once(target for target in targets if (target.county, target.stage) == (place.county, place.stage))
-    ordered = sorted(fitting, key=lambda target: ticket(seed, f"target {line}", target.identity))
+    ordered = sorted(fitting, key=lambda target: ticket(seed, f"target {line}", _known_by(target)))
     eligible = _once(inspector for inspector in inspectors if inspector.county in ("", place.county))
     visits = []
     for number in range(1, samples + 1):
         target = ordered[(number - 1) % len(ordered)] if ordered else None
-        going = sorted(eligible, key=lambda one: ticket(seed, f"inspector {line} {number}", one.identity))
+        going = sorted(eligible, key=lambda one: ticket(seed, f"inspector {line} {number}", _known_by(one)))
         visits.append(Draw(number, target, tuple(going[:INSPECTORS])))
     return visits
 
 
 def _once(listed: Iterable[_Listed]) -> list[_Listed]:
     """Each identity once: of the lines that name it the last in their own order, so that the list's does not matter."""
-    return list({one.identity: one for one in sorted(listed)}.values())
+    return list({_known_by(one): one for one in sorted(listed)}.values())
+
+
+def _known_by(one: Target | Inspector) -> str:
+    return one.identity or one.name
 
 
 def digest(rows: Iterable[Sequence[str]]) -> str:

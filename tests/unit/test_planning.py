@@ -162,6 +162,17 @@ def test_the_draw_follows_from_seed_and_lists_alone() -> None:
     assert once[0].target == min(TARGETS, key=lambda target: tickets[target].hexdigest())
 
 
+def test_parties_without_a_licence_are_drawn_by_their_names() -> None:
+    unlicensed = [target._replace(identity="") for target in TARGETS]
+    inspectors = [inspector._replace(identity="") for inspector in INSPECTORS]
+    visits = draw("seed", PLACE, 30, unlicensed, inspectors)
+    assert {visit.target for visit in visits} == set(unlicensed)
+    assert all(len(set(visit.inspectors)) == 2 for visit in visits)
+    named = [target._replace(identity=target.name) for target in TARGETS]
+    order = [visit.target.name for visit in draw("seed", PLACE, 30, named, []) if visit.target]
+    assert [visit.target.name for visit in visits if visit.target] == order
+
+
 def test_every_party_comes_once_before_any_comes_again() -> None:
     visits = draw("seed", PLACE, 65, TARGETS, INSPECTORS)
     assert set(Counter(visit.target for visit in visits).values()) == {2, 3}
