@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import urlsafe_b64encode
 from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +14,13 @@ from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from services.alerts.hotspots.query import _check
-from services.lab_results.api.arrivals import span_to_come
+from services.lab_results.api.arrivals import Arrivals, span_to_come
 from services.lab_results.api.conditional import etag_of, matches
 from services.lab_results.api.cursors import cursor_of, key_of
 from services.lab_results.api.openapi import document
 from services.lab_results.api.parameters import Cells, RankingQuery, RatesQuery, SeriesQuery, parse
 from services.lab_results.api.periods import PERIODS, by_period
+from services.lab_results.api.ranking import ranking_page
 from services.lab_results.api.routes import RANKING, RATES, SERIES
 from services.lab_results.api.rows import chosen, rated
 from services.lab_results.completeness import LONGEST, share_of_span_to_come
@@ -187,3 +190,32 @@ def test_a_limit_that_is_none_is_refused_shortly(text: str) -> None:
 
 def test_a_limit() -> None:
     assert [limit_of({"limit": "20"}), limit_of({}), limit_of({}, 50)] == [20, None, 50]
+
+
+def test_equal_rates_share_a_rank_on_whichever_page_they_are() -> None:
+    counts = {"A": (8, 2), "B": (19, 1), "C": (8, 2), "D": (8, 2), "E": (30, 0)}
+    sums = {value: RunningSums({20_000: Counts(*counted)}) for value, counted in counts.items()}
+
+    class Cache:
+        async def groups(self, names: list[str]) -> list[Any]:
+            return [SimpleNamespace(values=sorted(sums), sums=sums.__getitem__) for _ in names]
+
+    def page(**more: str) -> dict[str, Any]:
+        query = parse(RankingQuery, {**PLACE, "cut": "county", **more}.items())
+        cache: Any = Cache()
+        return asyncio.run(ranking_page(cache, Arrivals(cache), (), query, TODAY))
+
+    assert [(cell["rank"], cell["cell"]) for cell in page()["cells"]] == [
+        (1, "A"),
+        (1, "C"),
+        (1, "D"),
+        (4, "B"),
+        (5, "E"),
+    ]
+    highest = page(order="highest")["cells"]
+    assert [(cell["rank"], cell["cell"]) for cell in highest] == [(1, "E"), (2, "B"), (3, "A"), (3, "C"), (3, "D")]
+    [alone] = page(cell="D")["cells"]
+    assert alone["rank"] == 1
+    first = page(limit="2")
+    rest = page(limit="2", cursor=first["next"])["cells"]
+    assert [(cell["rank"], cell["cell"]) for cell in rest] == [(1, "D"), (4, "B")]

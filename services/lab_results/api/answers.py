@@ -104,7 +104,7 @@ class SeriesPage(Answer):
 class RankedCell(Rated):
     """A cell in the ranking."""
 
-    rank: int
+    rank: int = Field(description="From 1; cells of the same shrunken rate share it, and as many ranks follow unused.")
     cell: str
     shrunken_rate: float = Field(description="(pass + a) / (samples + a + b)")
     weight: float = Field(description="The share of the cell's own rate in it: samples / (samples + a + b).")

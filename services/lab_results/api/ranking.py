@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from schemas.values import measure_of
@@ -16,6 +17,9 @@ from services.lab_results.api.rows import Row, chosen, days, rated
 from services.lab_results.counts import Counts
 from services.lab_results.rates import Span
 from services.lab_results.shrinkage import METHOD, Prior, fit_prior
+
+#: What a cell is ranked by, the lowest first; its value, and its counts.
+_Scored = tuple[float, str, Counts]
 
 
 async def ranking_page(
@@ -60,7 +64,7 @@ def _prior(prior: Prior, counted: list[Counts]) -> Row:
 def _cells(counted: list[tuple[str, Counts]], prior: Prior, query: RankingQuery) -> Row:
     sign = 1 if query.order == "lowest" else -1
     shrunken = ((sign * prior.shrink(counts.passed, counts.failed), value, counts) for value, counts in counted)
-    ranked = list(enumerate(sorted(shrunken, key=lambda one: one[:2]), 1))
+    ranked = list(_ranked(sorted(shrunken, key=lambda one: one[:2])))
     if query.cell is not None:
         ranked = [(rank, one) for rank, one in ranked if one[1] == query.cell]
     if query.cursor is not None:
@@ -78,6 +82,15 @@ def _cells(counted: list[tuple[str, Counts]], prior: Prior, query: RankingQuery)
     ]
     more = len(ranked) > query.limit
     return {"cells": rows, "next": cursor_of(ranked[query.limit - 1][1][:2]) if more else None}
+
+
+def _ranked(ordered: Iterable[_Scored]) -> Iterator[tuple[int, _Scored]]:
+    """Each with its rank, from 1; those of one rate share it, whichever comes first by name."""
+    rank, score = 0, None
+    for place, one in enumerate(ordered, 1):
+        if one[0] != score:
+            rank, score = place, one[0]
+        yield rank, one
 
 
 def _days(spans: list[Span]) -> Row:
