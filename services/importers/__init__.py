@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import TextIO, TypeVar
+from zipfile import BadZipFile
 
 from pydantic import ValidationError
 
@@ -23,7 +24,7 @@ from schemas.results import ResultReported
 from schemas.sampling import SampleTaken
 
 EventT = TypeVar("EventT", SampleTaken, ResultReported)
-RowT = TypeVar("RowT", list[str], dict[str, str])
+RowT = TypeVar("RowT")
 
 #: The lab_id of records that name no laboratory.
 UNNAMED_LAB = "unnamed"
@@ -104,7 +105,8 @@ def to_the_end(rows: Iterator[RowT], name: str) -> Iterator[RowT]:
 def _readable(name: str) -> Iterator[None]:
     try:
         yield
-    except (csv.Error, EOFError, zlib.error) as error:
+    # of damaged XML the library says SyntaxError, of a part that has a password RuntimeError
+    except (csv.Error, EOFError, zlib.error, BadZipFile, SyntaxError, RuntimeError) as error:
         raise NotThisFormat(f"{name} can't be read to its end: {error}") from error
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 from pydantic import ValidationError
 
@@ -19,6 +18,7 @@ from schemas.results import Item
 from services.importers import BadRow, Found, Imported, Note, NotThisFormat
 from services.importers.samr_records import item_of, result_of, sample_of
 from services.importers.samr_row import Refused, Row
+from services.importers.workbooks import open_workbook, rows_of
 
 #: A title may stand above the header.
 _HEADER_WITHIN = 10
@@ -45,20 +45,11 @@ def events(rows: Iterable[Mapping[str, Any]], first_row: int = 2) -> Iterator[Fo
 
 def load(path: Path) -> Iterator[Found]:
     """The same from a workbook. Raises NotThisFormat where it has no such sheet or header."""
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        workbook = load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, OSError, ValueError) as error:
-        raise NotThisFormat(f"{path.name} is not an xlsx workbook: {error}") from error
+    workbook = open_workbook(path)
     try:
         if SAMR_SHEET not in workbook.sheetnames:
             raise NotThisFormat(f"{path.name} has no sheet {SAMR_SHEET}; it has {', '.join(workbook.sheetnames)}")
-        sheet = workbook[SAMR_SHEET]
-        # exporters write wrong dimensions, by which whole columns would be missed
-        sheet.reset_dimensions()
-        yield from _from_table(sheet.iter_rows(values_only=True), path.name)
+        yield from _from_table(rows_of(workbook[SAMR_SHEET], path), path.name)
     finally:
         workbook.close()
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 from pydantic import ValidationError
 
@@ -22,6 +21,7 @@ from services.importers.csv_text import csv_text
 from services.importers.samr_public_columns import fields_of, puts_slashes
 from services.importers.samr_public_events import Unsaid, imported
 from services.importers.samr_row import Refused
+from services.importers.workbooks import open_workbook, rows_of
 from services.public_tables import item_cells
 from services.public_tables.columns import FAIL_COLUMNS, PASS_COLUMNS, PublicRow
 from services.public_tables.xlsx_cells import unescape
@@ -88,18 +88,10 @@ def _sheets(path: Path) -> Iterator[Iterable[Sequence[Any]]]:
     if path.suffix.lower() == ".csv":
         yield to_the_end(csv.reader(io.StringIO(csv_text(path.read_bytes()), newline="")), path.name)
         return
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        workbook = load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, OSError, ValueError) as error:
-        raise NotThisFormat(f"{path.name} is not an xlsx workbook: {error}") from error
+    workbook = open_workbook(path)
     try:
         for sheet in workbook.worksheets:
-            # exporters write wrong dimensions, by which whole columns would be missed
-            sheet.reset_dimensions()
-            yield sheet.iter_rows(values_only=True)
+            yield rows_of(sheet, path)
     finally:
         workbook.close()
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 
 from schemas.regions import roll_up
-from services.importers import BadRow, Found, Imported, Note, NotThisFormat
+from services.importers import BadRow, Found, Imported, Note, NotThisFormat, samr_export
 from services.importers.samr_public_columns import fields_of
 from services.importers.samr_public_tables import NOTHING_SAID, Unsaid, load
 from services.public_tables import item_cells
@@ -266,6 +268,25 @@ def test_not_a_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(",".join(FAILED) + '\n"' + "甲,\n" * 200_000)
     with pytest.raises(NotThisFormat, match=r"t\.csv can't be read to its end"):
         list(load(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize("read", [load, samr_export.load])
+def test_a_damaged_workbook_is_refused_whatever_is_damaged(tmp_path: Path, read: Callable[[Path], Any]) -> None:
+    whole = book(tmp_path, FAILED.keys(), *[FAILED.values()] * 20)
+    workbook = load_workbook(whole)
+    workbook.active.title = "data_1"
+    workbook.save(whole)
+    content, damaged = whole.read_bytes(), tmp_path / "damaged.xlsx"
+    for place in range(30, len(content), 41):
+        damaged.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
+        with contextlib.suppress(NotThisFormat):
+            list(read(damaged))
+    with ZipFile(whole) as parts, ZipFile(damaged, "w") as left:
+        for name in parts.namelist():
+            text = parts.read(name)
+            left.writestr(name, text[:-200] if name.startswith("xl/worksheets") else text)
+    with pytest.raises(NotThisFormat, match=r"damaged\.xlsx can't be read to its end"):
+        list(read(damaged))
 
 
 @pytest.mark.parametrize(
