@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from schemas.results import Item, ResultReported
 from schemas.sampling import SampleTaken
 from schemas.values import ItemVerdict, Party, Stage
-from services.importers import Found, Imported, bad_row, moment, read_csv
+from services.importers import Found, Imported, bad_row, identified, moment, read_csv
 
 SOURCE = "import:chicago"
 #: The inspections are the city's own.
@@ -92,8 +92,6 @@ def _event(row: Mapping[str, str]) -> Imported:
     name = f"{row.get('Inspection_Type') or 'Canvass'} inspection"
     day = row["Inspection_Date"]
     sample = SampleTaken(
-        source=SOURCE,
-        event_id=f"sample:{inspection}",
         sample_id=inspection,
         domain="food",
         plan="supervision",
@@ -105,8 +103,6 @@ def _event(row: Mapping[str, str]) -> Imported:
         sampled_at=moment(day, 0),
     )
     result = ResultReported(
-        source=SOURCE,
-        event_id=f"result:{inspection}",
         report_no=inspection,
         sample_id=inspection,
         lab_id=LAB,
@@ -114,4 +110,4 @@ def _event(row: Mapping[str, str]) -> Imported:
         items=(Item(item=name, value=results, item_class="hygiene_inspection", verdict=verdict),),
         conclusion="fail" if verdict == "fail" else "pass",
     )
-    return Imported(sample, result)
+    return Imported(identified("sample", sample, SOURCE), identified("result", result, SOURCE))

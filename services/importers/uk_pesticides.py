@@ -16,7 +16,17 @@ from pydantic import ValidationError
 from schemas.results import Item, ResultReported
 from schemas.sampling import SampleTaken
 from schemas.values import Party
-from services.importers import UNNAMED_LAB, BadRow, Found, Imported, NotThisFormat, bad_row, moment, read_csv
+from services.importers import (
+    UNNAMED_LAB,
+    BadRow,
+    Found,
+    Imported,
+    NotThisFormat,
+    bad_row,
+    identified,
+    moment,
+    read_csv,
+)
 
 SOURCE = "import:uk-pesticides"
 NATION = "GB/UK"
@@ -104,9 +114,7 @@ def _number(row: Mapping[str, str], column: str) -> Decimal:
 
 def _sample(row: Mapping[str, str]) -> SampleTaken:
     area = row["postcode_area"]
-    return SampleTaken(
-        source=SOURCE,
-        event_id=f"sample:{row['sample_id']}",
+    sample = SampleTaken(
         sample_id=row["sample_id"],
         domain="food",
         plan="supervision",
@@ -119,12 +127,11 @@ def _sample(row: Mapping[str, str]) -> SampleTaken:
         stage="circulation",
         sampled_at=moment(row["sample_date"], 0),
     )
+    return identified("sample", sample, SOURCE)
 
 
 def _result(row: Mapping[str, str], items: tuple[Item, ...]) -> ResultReported:
-    return ResultReported(
-        source=SOURCE,
-        event_id=f"result:{row['sample_id']}",
+    result = ResultReported(
         report_no=row["sample_id"],
         sample_id=row["sample_id"],
         lab_id=UNNAMED_LAB,
@@ -132,3 +139,4 @@ def _result(row: Mapping[str, str], items: tuple[Item, ...]) -> ResultReported:
         items=items,
         conclusion="fail" if any(item.verdict == "fail" for item in items) else "pass",
     )
+    return identified("result", result, SOURCE)

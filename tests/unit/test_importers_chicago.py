@@ -72,7 +72,14 @@ def test_what_a_record_leaves_open() -> None:
 def test_importing_again_gives_the_same_ids() -> None:
     assert imported() == imported()
     assert imported().sample.source == "import:chicago"
-    assert imported().sample.event_id == "sample:529281"
+    assert str(imported().sample.event_id).startswith("sample:529281:")
+
+
+def test_a_corrected_record_is_not_taken_for_a_repeat() -> None:
+    before, after = imported(), imported(Results="Fail", Facility_Type="Bakery")
+    assert before.result is not None and after.result is not None
+    assert before.sample.event_id != after.sample.event_id
+    assert before.result.event_id != after.result.event_id
 
 
 def test_a_bad_row_is_named_and_the_rest_goes_on() -> None:

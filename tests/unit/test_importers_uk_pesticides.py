@@ -78,6 +78,15 @@ def test_the_cell_that_is_no_number_is_the_one_that_is_named() -> None:
     assert isinstance(bad, BadRow) and bad.reason == "mrl: 'n.a.' is not a number"
 
 
+def test_a_corrected_record_is_not_taken_for_a_repeat() -> None:
+    ids = []
+    for value in ("0.08", "0.08", "0.09"):
+        (one,) = uk_pesticides.events([SAMPLE], [{**RESIDUE, "value": value}])
+        assert isinstance(one, Imported) and one.result is not None
+        ids.append((one.sample.event_id, one.result.event_id))
+    assert ids[0] == ids[1] and ids[0][0] == ids[2][0] and ids[0][1] != ids[2][1]
+
+
 def test_a_residue_of_an_unknown_sample_is_named() -> None:
     _, bad = uk_pesticides.events([SAMPLE], [{**RESIDUE, "sample_id": "9/2016"}])
     assert isinstance(bad, BadRow) and "9/2016" in bad.reason
