@@ -13,6 +13,9 @@ _DIGITS = 6
 #: What a province's short name leaves out: 甘肃省 is 甘肃, 广西壮族自治区 is 广西.
 _KIND = re.compile(r"(省|市|特别行政区|(壮族|回族|维吾尔)?自治区)$")
 
+#: What lists of divisions put in the place of a city where counties stand right below the province.
+_NO_CITY = ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划")
+
 
 def region_name(code: str) -> str:
     """The name of a province, city or county, by its code as cells have it (62, 6210, 621002); else the code itself.
@@ -37,6 +40,9 @@ def region_of_names(path: str) -> str:
     if found is None:
         return path
     for name in names:
+        # what stands between 北京 and its counties, and is no division: 北京市/北京市/朝阳区
+        if found.endswith("0000") and name in (DIVISION_DATA[found], *_NO_CITY):
+            continue
         # the counties of 北京 and its like stand right below the province
         above = found[:4] if not found.endswith("0000") else found[:2]
         below = [code for code in (*_below(above), *_below(above, counties=True)) if DIVISION_DATA[code] == name]
