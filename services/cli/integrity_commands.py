@@ -24,6 +24,7 @@ from services.cli.connection import bootstrap_of, dir_option
 from services.cli.tables import PlainTable
 from services.runtime.calendar import SHANGHAI
 from services.runtime.topic_writing import Writer
+from services.simulate.places import LABORATORY_IDS
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -103,7 +104,13 @@ def _publish(bootstrap: str, found: list[Suspicion], reports: list[ReportRecord]
     "--years", type=click.IntRange(2), default=20, show_default=True, help="Simulated years of each scenario."
 )
 @click.option("--samples", type=click.IntRange(500), default=5000, show_default=True, help="Samples a year.")
-@click.option("--laboratory", default="lab-qy3", show_default=True, help="The one that misbehaves.")
+@click.option(
+    "--laboratory",
+    type=click.Choice(LABORATORY_IDS),
+    default="lab-qy3",
+    show_default=True,
+    help="The one that misbehaves.",
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def evaluate_(*, years: int, samples: int, laboratory: str, seed: int, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from schemas.topics import LAB_RESULTS, SAMPLING_EVENTS
 from services.cli.connection import bootstrap_of, dir_option
 from services.cli.outgoing import OUTCOMES, Answers, Outgoing
 from services.simulate.misconduct import WHATS, Misconduct, What
+from services.simulate.places import LABORATORY_IDS
 from services.simulate.problems import usual_problems
 from services.simulate.simulate import MOST_SAMPLES, SimulatedEvent, Simulation
 from services.simulate.simulate import simulate as simulate_year
@@ -41,7 +42,7 @@ _REFUSED_SHOWN = 5
 )
 @click.option(
     "--misconduct",
-    type=(str, click.Choice(WHATS)),
+    type=(click.Choice(LABORATORY_IDS), click.Choice(WHATS)),
     multiple=True,
     metavar="LAB KIND",
     help=f"Besides the usual problems, what a laboratory does all year: {', '.join(WHATS)}.",

@@ -84,5 +84,6 @@ LABORATORIES: dict[str, Weighted[str]] = {
     "cosmetic": Weighted(("lab-qy4", "lab-qy3"), (0.8, 0.2)),
     "product": Weighted(("lab-qy5", "lab-qy6"), (0.7, 0.3)),
 }
+LABORATORY_IDS = sorted({lab for share in LABORATORIES.values() for lab in share.values})
 #: This laboratory's system releases reports at night and writes its times in UTC, so that dates differ.
 NIGHT_UTC_LABORATORY = "lab-qy4"

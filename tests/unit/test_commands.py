@@ -158,3 +158,12 @@ def test_a_cut_that_the_detector_does_not_have_is_told_and_one_without_levels_is
     done = run("hotspots", "list", "--cut", "x")
     assert done.exit_code == 1 and "no cell of a cut 'x'" in done.stderr
     assert run("hotspots", "list", "--cut", "county").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("simulate", "--misconduct", "lab-nobody", "repeated_values"), ("integrity", "evaluate", "--laboratory", "lab-x")],
+)
+def test_a_laboratory_that_the_simulator_does_not_have_is_refused(words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert done.exit_code == 2 and "lab-qy3" in done.output, done.output
