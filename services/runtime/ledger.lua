@@ -86,8 +86,10 @@ local changes = cmsgpack.unpack(ARGV[5])
 local function named(answer, key)
   return type(answer) == 'table' and redis.error_reply(answer.err .. ': ' .. key)
 end
-local wrong = named(redis.pcall('HLEN', KEYS[2]), KEYS[2]) or named(redis.pcall('ZSCORE', KEYS[3], ''), KEYS[3])
-for kind = 1, 3 do
+local wrong = false
+if ARGV[6] ~= '' or #ARGV >= 8 then wrong = named(redis.pcall('HLEN', KEYS[2]), KEYS[2]) end
+if next(changes[4]) or changes[5][1] then wrong = wrong or named(redis.pcall('ZSCORE', KEYS[3], ''), KEYS[3]) end
+for kind = 1, 2 do
   for key in pairs(changes[kind]) do wrong = wrong or named(redis.pcall('HLEN', key), key) end
 end
 if wrong then return wrong end
@@ -96,7 +98,8 @@ for key, fields in pairs(changes[3]) do
   local names, increments, deleted = fields[1], fields[2], {}
   for _, name in ipairs(changes[2][key] or {}) do deleted[name] = true end
   for first = 1, #names, AT_ONCE do
-    local counts = redis.call('HMGET', key, unpack(names, first, min(first + AT_ONCE - 1, #names)))
+    local counts = redis.pcall('HMGET', key, unpack(names, first, min(first + AT_ONCE - 1, #names)))
+    if counts.err then return named(counts, key) end
     local args, gone = {}, {}
     for place, before in ipairs(counts) do
       local name = names[first + place - 1]
