@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import TextIO, TypeVar
-from zipfile import BadZipFile
 
 from pydantic import ValidationError
 
@@ -105,8 +104,7 @@ def to_the_end(rows: Iterator[RowT], name: str) -> Iterator[RowT]:
 def _readable(name: str) -> Iterator[None]:
     try:
         yield
-    # of damaged XML the library says SyntaxError, of a part that has a password RuntimeError
-    except (csv.Error, EOFError, zlib.error, BadZipFile, SyntaxError, RuntimeError) as error:
+    except (csv.Error, EOFError, zlib.error) as error:
         raise NotThisFormat(f"{name} can't be read to its end: {error}") from error
 
 
