@@ -233,13 +233,14 @@ def span_before(span: Span) -> Span | None:
 
 
 def span_a_year_before(span: Span) -> Span | None:
-    """The same days a year before, 29 February as the 28th; None before the calendar begins."""
+    """The same days a year before; None before the calendar begins."""
     if span.first.year == 1:
         return None
-    return Span(_a_year_before(span.first), _a_year_before(span.last))
+    return Span(a_year_before(span.first), a_year_before(span.last))
 
 
-def _a_year_before(day: date) -> date:
+def a_year_before(day: date) -> date:
+    """The same day a year before, 29 February as the 28th."""
     return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from services.lab_results.cuts import Cell
-from services.lab_results.rates import Span
+from services.lab_results.rates import Span, a_year_before
 from services.reports.figures import Figure, Kind, Part, Source, Verdicts
 
 #: The cuts that a report divides by.
@@ -138,9 +138,7 @@ class Comparison:
         """Nothing counted yet. Of a year that is not over, and of the one before, the days up to today's count."""
         if today.year != year or (today.month, today.day) == (12, 31):
             return cls(YearCounts(year), YearCounts(year - 1))
-        # the year before has no 29 February
-        before = today.replace(year=year - 1, day=28 if (today.month, today.day) == (2, 29) else today.day)
-        return cls(YearCounts(year, until=today), YearCounts(year - 1, until=before))
+        return cls(YearCounts(year, until=today), YearCounts(year - 1, until=a_year_before(today)))
 
     def at(self, domain: str, plan: str, cut: str = "all", value: str = "all") -> CellFigures:
         """The figures of a cell."""
