@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, cast
 
 import faust
@@ -100,9 +100,10 @@ class BatchConsumer(driver.Consumer):
                 self._read_to[tp] = span.end
                 self._delivered[tp].append((start, span.end))
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                # one that was fetched before a seek may begin earlier
-                records = span.records if span.start >= start else _from(span.records, start)
-                yield tp, self._message(tp, Batch(tp.topic, tp.partition, start, span.end, records))
+                batch = Batch(tp.topic, tp.partition, span.start, span.end, span.records)
+                if span.start < start:  # it was fetched before a seek
+                    _, batch = batch.split(start)
+                yield tp, self._message(tp, batch)
 
     def _message(self, tp: TP, batch: Batch) -> Message:
         return ConsumerMessage(
@@ -252,7 +253,3 @@ class BatchTransport(driver.Transport):
     def __init__(self, url: Any, app: Any, engine: Engine) -> None:
         super().__init__(url, app)
         self.engine = engine
-
-
-def _from(records: Sequence[Any], offset: int) -> list[Any]:
-    return [record for record in records if record.offset >= offset]

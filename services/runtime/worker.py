@@ -39,5 +39,4 @@ class Worker(faust.Worker):
     def _on_sigusr1(self) -> None:
         write_stands(self.stderr)
 
-    def _on_sigusr2(self) -> None:
-        write_stands(self.stderr)
+    _on_sigusr2 = _on_sigusr1
