@@ -126,14 +126,19 @@ def test_last_digits_are_those_of_numbers_as_written() -> None:
     assert last_digits([report("A", 1, measurements=lines)])["A"] == [1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
 
 
+BODY = {
+    "type": "ResultReported",
+    "report_no": "R1",
+    "sample_id": "S1",
+    "lab_id": "A",
+    "issued_at": "2025-03-02T00:00:00+08:00",
+    "conclusion": "pass",
+}
+
+
 def test_records_of_bodies_as_laboratories_send_them() -> None:
     body = {
-        "type": "ResultReported",
-        "report_no": "R1",
-        "sample_id": "S1",
-        "lab_id": "A",
-        "issued_at": "2025-03-02T00:00:00+08:00",
-        "conclusion": "pass",
+        **BODY,
         "items": [
             {"item": "lead", "value": "0.120", "unit": "mg/kg", "limit": "0.5", "limit_kind": "max"},
             {"item": "x", "value": "<LOD"},
@@ -148,19 +153,11 @@ def test_records_of_bodies_as_laboratories_send_them() -> None:
 
 
 def test_a_report_that_comes_again_is_no_second_measurement() -> None:
-    body = {
-        "type": "ResultReported",
-        "report_no": "R1",
-        "sample_id": "S1",
-        "lab_id": "A",
-        "issued_at": "2025-03-02T00:00:00+08:00",
-        "conclusion": "pass",
-    }
-    resent = [{**body, "event_id": "b"}, {**body, "event_id": "c", "revision": 2, "conclusion": "fail"}]
-    (record,) = records_of([{**body, "event_id": "a"}, *resent], {})
+    resent = [{**BODY, "event_id": "b"}, {**BODY, "event_id": "c", "revision": 2, "conclusion": "fail"}]
+    (record,) = records_of([{**BODY, "event_id": "a"}, *resent], {})
     assert record.failed is False, "the first one is the first report"
-    others = [{**body, "sample_id": "S2"}, {**body, "report_no": "R2"}]
-    assert len(list(records_of([body, *others], {}))) == 3
+    others = [{**BODY, "sample_id": "S2"}, {**BODY, "report_no": "R2"}]
+    assert len(list(records_of([BODY, *others], {}))) == 3
 
 
 @pytest.mark.parametrize("kind", sorted(WORDS))
