@@ -25,6 +25,7 @@ from schemas.topics import LAB_RESULTS, RECEIPTS, SAMPLES, SAMPLING_EVENTS, VERD
 from services.alerts.stage import AlertsStage
 from services.lab_results import store
 from services.lab_results.stage import LabStage
+from services.runtime.blocks import place_of
 from services.runtime.messages import Message
 from services.runtime.partitioning import homes_of
 from services.runtime.settings import PARTITIONS
@@ -139,8 +140,9 @@ def measure() -> dict[str, Any]:
 
 def _floor(lab: _Shard, numbers: list[int], variety: Variety) -> float:
     values = [value for _, value in results(numbers, variety)]
-    dossiers = [*lab.kept(store.dossiers_key(0)).values()][-_BATCH:]
-    return floor(values, dossiers, [message for message in lab.last if message.topic in (VERDICTS.name, RECEIPTS.name)])
+    kept = lab.kept(store.dossiers_key(0))
+    blocks = [kept[name] for name in {place_of(sample_id(number))[0] for number in numbers}]
+    return floor(values, blocks, [message for message in lab.last if message.topic in (VERDICTS.name, RECEIPTS.name)])
 
 
 def _failing(numbers: list[int], variety: Variety) -> Iterable[Record]:

@@ -30,12 +30,12 @@ from services.alerts.life import advance
 from services.alerts.values import decode_verdict, milliseconds_of
 from services.lab_results import domain as lab
 from services.lab_results.facts import content_mark, facts_of
-from services.lab_results.store import dossier_content
+from services.lab_results.store import pack_dossier
 from services.runtime.codec import DICTIONARIES, LEVEL, Codec, dictionaries_of
 from services.runtime.marks import mark_of
 from services.runtime.settings import PARTITIONS
 from services.sampling import domain as sampling
-from services.sampling.packing import words_of
+from services.sampling.packing import pack_life
 from services.simulate.simulate import simulate
 
 #: More adds little: 32 kB save two bytes a value and cost time and cache.
@@ -168,7 +168,7 @@ def contents(events: Iterable[dict[str, Any]]) -> dict[str, list[bytes]]:
         if body["type"].startswith("Sample"):
             event: Any = SAMPLING_EVENT.validate_json(value)
             lives[sample_id], _ = sampling.take(lives.get(sample_id, sampling.UNKNOWN), event, source, mark, place)
-            found["lives"].append(words_of(lives[sample_id]))
+            found["lives"].append(pack_life(lives[sample_id]))
             sample = sampling.sample_of(lives[sample_id])
             if sample is None:
                 continue
@@ -179,7 +179,7 @@ def contents(events: Iterable[dict[str, Any]]) -> dict[str, list[bytes]]:
             dossier, _ = lab.take(held, event, source, mark, content_mark(event))
         dossiers[sample_id] = dossier
         if dossier.reports:
-            found["dossiers"].append(dossier_content(dossier))
+            found["dossiers"].append(pack_dossier(dossier))
             found["alerts"] += _alerts(lab.verdict_of(dossier))
     return found
 

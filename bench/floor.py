@@ -33,13 +33,15 @@ _read_report = msgspec.json.Decoder(ReportFacts).decode
 _read_verdict = msgspec.json.Decoder(VerdictFacts).decode
 _read_receipt = msgspec.json.Decoder(ReceiptFacts).decode
 _write = msgspec.json.Encoder().encode
+_read_block = msgspec.msgpack.Decoder(dict[str, bytes]).decode
+_pack = msgspec.msgpack.Encoder().encode
 _codec = codec_of("dossiers")
 
 
-def floor(results: Sequence[bytes], dossiers: Sequence[bytes], messages: Sequence[Message]) -> float:
+def floor(results: Sequence[bytes], blocks: Sequence[bytes], messages: Sequence[Message]) -> float:
     """Microseconds of the processor for each result, the median of some rounds.
 
-    `dossiers` are as kept, and the messages are the verdicts and receipts of these results.
+    `blocks` are those of the results' dossiers, as kept, and the messages are the verdicts and receipts of these results.
     """
     fetched = _batch([Message("", 0, b"S00000000", value, ()) for value in results])
     bodies = [
@@ -48,17 +50,18 @@ def floor(results: Sequence[bytes], dossiers: Sequence[bytes], messages: Sequenc
     spent = []
     for _ in range(_ROUNDS):
         started = time.process_time()
-        _once(fetched, dossiers, messages, bodies)
+        _once(fetched, blocks, messages, bodies)
         spent.append(time.process_time() - started)
     return round(median(spent) / len(results) * 1e6, 2)
 
 
-def _once(fetched: bytes, dossiers: Sequence[bytes], messages: Sequence[Message], bodies: Sequence[Any]) -> None:
+def _once(fetched: bytes, blocks: Sequence[bytes], messages: Sequence[Message], bodies: Sequence[Any]) -> None:
     batch = MemoryRecords(fetched).next_batch()
     for record in batch:
         _read_report(record.value)
-    for kept in dossiers:
-        _codec.pack(msgspec.msgpack.encode(msgspec.msgpack.decode(_codec.unpack(kept))))
+    for kept in blocks:
+        dossiers = _read_block(_codec.unpack(kept))
+        _codec.pack(_pack({ending: _pack(msgspec.msgpack.decode(packed)) for ending, packed in dossiers.items()}))
     for body in bodies:
         _write(body)
     msgpack.packb([tuple(message) for message in messages])

@@ -32,7 +32,8 @@ class AlertsFold:
         self, state: AlertsState, partition: int, version: int, policy: Policy, act_by: ActBy, writer: Writer
     ) -> None:
         self.changes = Changes()
-        self._seen, self._followed = dict(state.seen), dict(state.followed)
+        self._seen, self._seen_before = dict(state.seen), state.seen
+        self._followed = dict(state.followed)
         self._alerts, self._before = dict(state.alerts), state.alerts
         self._marks, self._histories = dict(state.marks), dict(state.histories)
         self._partition, self._version = partition, version
@@ -57,8 +58,6 @@ class AlertsFold:
                 self._keep(alert)
         # of samples that pass too: a rebuild of lab_results may publish a failure that amendments had overtaken before
         self._seen[head.sample_id] = Seen(head.revision, ids)
-        packed = store.pack_seen(self._seen[head.sample_id])
-        self.changes.put[store.seen_key(self._partition)][head.sample_id] = packed
 
     def watch(self, item: Taken) -> None:
         """Takes what became of a deadline."""
@@ -115,6 +114,9 @@ class AlertsFold:
 
     def finish(self) -> Changes:
         """The changes, once every input has been taken."""
+        before = self._seen_before
+        seen = {name: seen for name, seen in self._seen.items() if seen is not before.get(name)}
+        store.SEEN.put(self.changes, store.seen_key(self._partition), before, seen)
         if self._messages:
             kept = {identity: store.pack_alert(message) for identity, message in self._messages.items()}
             self.changes.put[store.alerts_key(self._partition)].update(kept)

@@ -17,6 +17,7 @@ from schemas.alerts import SENDER, AlertEvent
 from schemas.values import REDACTED
 from services.alerts.escalation import first_level
 from services.alerts.values import Alert, milliseconds_of, text_of
+from services.runtime.blocks import Blocks, Held
 from services.runtime.codec import DamagedValue, codec_of
 from services.runtime.fields import read_fields
 from services.runtime.stage import state_key
@@ -55,7 +56,7 @@ class Past(NamedTuple):
 class AlertsState:
     """The part of the state that a batch needs."""
 
-    seen: dict[str, Seen] = field(default_factory=dict)
+    seen: Held[Seen] = field(default_factory=Held)
     followed: dict[str, Followed] = field(default_factory=dict)
     alerts: dict[str, AlertEvent] = field(default_factory=dict)
     marks: dict[str, bytes] = field(default_factory=dict)
@@ -68,8 +69,8 @@ def alerts_key(partition: int) -> str:
 
 
 def seen_key(partition: int) -> str:
-    """sample_id -> Seen."""
-    return state_key(STAGE, partition, "seen")
+    """Of each sample, Seen, in blocks (services/runtime/blocks.py)."""
+    return state_key(STAGE, partition, "seen_blocks")
 
 
 def followed_key(partition: int) -> str:
@@ -96,11 +97,10 @@ async def load(
     redis: Redis, partition: int, samples: Iterable[str], subjects: Iterable[str], alert_ids: Iterable[str]
 ) -> AlertsState:
     """What is known of those samples and subjects with their alerts, and of those alerts."""
-    state = AlertsState()
+    state = AlertsState(await SEEN.load(redis, seen_key(partition), samples))
     wanted = set(alert_ids)
-    for name, packed in await read_fields(redis, seen_key(partition), samples):
-        state.seen[name] = Seen(*msgpack.unpackb(packed))
-        wanted.update(state.seen[name].alerts.values())
+    for seen in state.seen.values():
+        wanted.update(seen.alerts.values())
     for name, packed in await read_fields(redis, followed_key(partition), subjects):
         state.followed[name] = followed = Followed(*msgpack.unpackb(packed))
         if followed.alert is not None:
@@ -132,9 +132,15 @@ def alert_message(kept: bytes, alert_id: str) -> bytes:
         raise DamagedValue(f"the alert {alert_id} {error}") from None
 
 
-def pack_seen(seen: Seen) -> bytes:
-    """What was seen of a sample as msgpack."""
-    return cast(bytes, msgpack.packb([seen.revision, seen.alerts]))
+def _pack_seen(seen: Seen) -> bytes:
+    return cast(bytes, msgpack.packb(seen))
+
+
+def _unpack_seen(packed: bytes, _sample_id: str) -> Seen:
+    return Seen(*msgpack.unpackb(packed))
+
+
+SEEN = Blocks("verdicts seen", _pack_seen, _unpack_seen)
 
 
 def pack_followed(followed: Followed) -> bytes:

@@ -33,7 +33,7 @@ from services.runtime.stage import Changes, state_key
 #: The timer that has a partition's cuts filled or dropped.
 TIMER = "cuts"
 Status = Literal["live", "backfilling"]
-_DOSSIERS_AT_ONCE = 200
+_BLOCKS_AT_ONCE = 25
 
 
 def note_key(partition: int) -> str:
@@ -124,10 +124,10 @@ class CutKeeper:
     async def _recount(self, redis: Redis, partition: int, names: Iterable[str]) -> Increments:
         tally = Tally(Cells([self._cuts[name] for name in names]))
         key = store.dossiers_key(partition)
-        sample_ids = [one.decode() for one in await cast(Any, redis.hkeys(key))]
-        for start in range(0, len(sample_ids), _DOSSIERS_AT_ONCE):
-            chunk = sample_ids[start : start + _DOSSIERS_AT_ONCE]
-            for dossier in (await store.load_dossiers(redis, partition, chunk)).values():
+        blocks = [one.decode() for one in await cast(Any, redis.hkeys(key))]
+        for start in range(0, len(blocks), _BLOCKS_AT_ONCE):
+            chunk = blocks[start : start + _BLOCKS_AT_ONCE]
+            for dossier in (await store.DOSSIERS.load_whole(redis, key, chunk)).values():
                 tally.move(None, domain.verdict_of(dossier))
             await asyncio.sleep(0)  # the other partitions share the event loop
         return tally.increments()

@@ -18,6 +18,7 @@ from services.lab_results.domain import EMPTY, Dossier, SampleFacts
 from services.lab_results.facts import content_mark, facts_of, screen
 from services.runtime import metrics
 from services.runtime.answers import Answer, rejected
+from services.runtime.blocks import Held
 from services.runtime.inner import InnerTopic
 from services.runtime.intake import Input, Intake, Reading, Taken, fold_intake
 from services.runtime.marks import mark_of
@@ -27,7 +28,7 @@ from services.runtime.stage import Changes, Record, Replay
 from services.runtime.tracing import trace_of, traced
 
 SERVICE = "lab_results"
-Dossiers = dict[str, Dossier]
+Dossiers = Held[Dossier]
 
 
 class Due(NamedTuple):
@@ -125,10 +126,8 @@ class LabStage:
             fold_intake(self._intake, changes, inputs, take)
         else:
             self._samples.fold(changes, inputs, register)
-        put = changes.put[store.dossiers_key(partition)]
-        for sample_id, dossier in dossiers.items():
-            if dossier is not state.get(sample_id):
-                put[sample_id] = store.pack_dossier(dossier)
+        changed = {name: dossier for name, dossier in dossiers.items() if dossier is not state.get(name)}
+        store.DOSSIERS.put(changes, store.dossiers_key(partition), state, changed)
         increments = tally.increments()
         counts_store.add_counts(changes, partition, increments)
         counts_store.add_delays(changes, partition, tally.delays)

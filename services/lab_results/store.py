@@ -1,4 +1,4 @@
-"""The dossiers of lab_results in Redis: a partition's are one hash, by sample. The counts are in `counts_store`."""
+"""The dossiers of lab_results in Redis: a partition's are one hash, of blocks (services/runtime/blocks.py). The counts are in `counts_store`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from schemas.sampling import Sample
 from schemas.structs import nested_structs, struct_of
 from services.lab_results.domain import Dossier, Report, SampleFacts
+from services.runtime.blocks import Blocks, Held
 from services.runtime.codec import DamagedValue, codec_of
-from services.runtime.fields import read_fields
 from services.runtime.stage import state_key
 
 STAGE = "lab"
@@ -21,13 +21,12 @@ STAGE = "lab"
 
 def dossiers_key(partition: int) -> str:
     """The hash that holds the dossiers of a partition's samples."""
-    return state_key(STAGE, partition, "dossiers")
+    return state_key(STAGE, partition, "dossier_blocks")
 
 
-async def load_dossiers(redis: Redis, partition: int, sample_ids: Iterable[str]) -> dict[str, Dossier]:
-    """The dossiers of those samples of which there is one."""
-    kept = await read_fields(redis, dossiers_key(partition), sample_ids)
-    return {name: unpack_dossier(value, name) for name, value in kept}
+async def load_dossiers(redis: Redis, partition: int, sample_ids: Iterable[str]) -> Held[Dossier]:
+    """The dossiers of those samples of which there is one; raises DamagedValue."""
+    return await DOSSIERS.load(redis, dossiers_key(partition), sample_ids)
 
 
 _FIELDS = [name for name in SampleFacts.__struct_fields__ if name != "sample_id"]  # type: ignore[attr-defined]
@@ -50,18 +49,12 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     marks: tuple[bytes, ...]
 
 
-_codec = codec_of("dossiers")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 def pack_dossier(dossier: Dossier) -> bytes:
     """A dossier as it is kept; `unpack_dossier` is its inverse."""
-    return _codec.pack(dossier_content(dossier))
-
-
-def dossier_content(dossier: Dossier) -> bytes:
-    """What is compressed of a dossier."""
     kept = None if dossier.sample is None else _by_place(dossier.sample)
     return _encode(_Kept(kept, dossier.reports, dossier.marks))
 
@@ -75,11 +68,11 @@ def _by_place(sample: Any) -> Any:
     return values
 
 
-def unpack_dossier(value: bytes, sample_id: str) -> Dossier:
+def unpack_dossier(packed: bytes, sample_id: str) -> Dossier:
     """Reads what `pack_dossier` wrote; raises DamagedValue."""
     try:
-        kept = _decode(_codec.unpack(value))
-    except (DamagedValue, msgspec.MsgspecError, ValueError) as error:
+        kept = _decode(packed)
+    except (msgspec.MsgspecError, ValueError) as error:
         raise DamagedValue(f"the dossier of sample {sample_id} {error}") from None
     return Dossier(kept.sample and _sample(kept.sample, sample_id), kept.reports, kept.marks)
 
@@ -91,3 +84,6 @@ def _sample(kept: Any, sample_id: str) -> Any:
         if fields[name] is not None:
             fields[name] = msgspec.convert(fields[name], party, from_attributes=True)
     return SampleFacts(sample_id=sample_id, **fields)
+
+
+DOSSIERS = Blocks("dossiers", pack_dossier, unpack_dossier, codec_of("dossiers"))

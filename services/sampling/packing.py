@@ -1,27 +1,24 @@
 """How a life is kept in Redis.
 
-Words and numbers lie apart, because they are told by different means: what events say repeats from sample to sample,
-and is compressed against a dictionary; fingerprints and offsets do not, and would only spoil the statistics.
+Words are JSON, in which times keep their offset and decimals their digits; fingerprints and numbers are msgpack.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from schemas.sampling import SampleReceived, SampleTaken, SampleVoided
 from schemas.structs import contract_of, struct_of
-from services.runtime.codec import DamagedValue, codec_of
+from services.runtime.codec import DamagedValue
 from services.sampling.domain import UNJUDGED, Judged, Kind, Life, Reference, Watch
 
 _KINDS: tuple[Kind, ...] = ("event", "verdict")
 _OUTCOMES = ("pass", "fail", "inconclusive")
 _MARK = 8
-#: From so many bytes of numbers on, their length is told by four bytes more.
-_LONG: Final = 255
 #: Told by the name of the field in Redis, or not part of what an event says.
 _LEFT_OUT = {"sample_id", "source", "event_id", "type"}
 
@@ -45,10 +42,11 @@ class Words(msgspec.Struct, frozen=True, array_like=True, gc=False):
     voided: _Voided | None
 
 
-class Numbers(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The rest. history: kind and offset in turn. judged: its times counted from the first one. Fields may be added at
-    the end, with a default."""
+class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """words: those, as JSON. history: kind and offset in turn. judged: its times counted from the first one. Fields may
+    be added at the end, with a default."""
 
+    words: bytes
     marks: bytes
     history: tuple[int, ...]
     verdict_revision: int
@@ -57,17 +55,17 @@ class Numbers(msgspec.Struct, frozen=True, array_like=True, gc=False):
     redacted: int = 0
 
 
-_codec = codec_of("lives")
 _encode_words = msgspec.json.Encoder().encode
 _decode_words = msgspec.json.Decoder(Words).decode
-_encode_numbers = msgspec.msgpack.Encoder().encode
-_decode_numbers = msgspec.msgpack.Decoder(Numbers).decode
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Kept).decode
 
 
 def pack_life(life: Life) -> bytes:
     """A life as it is kept; `unpack_life` is its inverse."""
-    numbers = _encode_numbers(
-        Numbers(
+    return _encode(
+        Kept(
+            _encode_words(msgspec.convert(life, Words, from_attributes=True)),
             b"".join(sorted(life.marks)),
             tuple([number for kind, offset in life.history for number in (_KINDS.index(kind), offset)]),
             life.verdict_revision,
@@ -76,33 +74,19 @@ def pack_life(life: Life) -> bytes:
             life.redacted,
         )
     )
-    length = len(numbers)
-    tail = bytes((length,)) if length < _LONG else length.to_bytes(4) + bytes((_LONG,))
-    return _codec.pack(words_of(life)) + numbers + tail
 
 
-def words_of(life: Life) -> bytes:
-    """What is compressed of a life."""
-    return _encode_words(msgspec.convert(life, Words, from_attributes=True))
-
-
-def unpack_life(value: bytes, sample_id: str) -> Life:
+def unpack_life(packed: bytes, sample_id: str) -> Life:
     """Reads what `pack_life` wrote; raises DamagedValue."""
     try:
-        end = len(value) - 1
-        length = value[end]
-        if length == _LONG:
-            end -= 4
-            length = int.from_bytes(value[end : end + 4])
-        words = _decode_words(_codec.unpack(value[: end - length]))
-        numbers = _decode_numbers(value[end - length : end])
-        return _life(words, numbers, sample_id)
-    except (DamagedValue, msgspec.MsgspecError, ValueError, IndexError, TypeError) as error:
+        kept = _decode(packed)
+        return _life(_decode_words(kept.words), kept, sample_id)
+    except (msgspec.MsgspecError, ValueError, IndexError, TypeError) as error:
         raise DamagedValue(f"the life of sample {sample_id} {error}") from None
 
 
-def _life(words: Words, numbers: Numbers, sample_id: str) -> Life:
-    marks, places = numbers.marks, iter(numbers.history)
+def _life(words: Words, kept: Kept, sample_id: str) -> Life:
+    marks, places = kept.marks, iter(kept.history)
     return Life(
         taken=words.taken and contract_of(words.taken, SampleTaken, sample_id=sample_id),
         taken_from=words.taken_from,
@@ -110,10 +94,10 @@ def _life(words: Words, numbers: Numbers, sample_id: str) -> Life:
         voided=words.voided and contract_of(words.voided, SampleVoided, sample_id=sample_id),
         marks=frozenset([marks[place : place + _MARK] for place in range(0, len(marks), _MARK)]),
         history=tuple([Reference(_KINDS[kind], offset) for kind, offset in zip(places, places, strict=True)]),
-        verdict_revision=numbers.verdict_revision,
-        judged=_judged(*numbers.judged) if numbers.judged else UNJUDGED,
-        watches={rule: Watch(*watch) for rule, watch in (numbers.watches or {}).items()},
-        redacted=numbers.redacted,
+        verdict_revision=kept.verdict_revision,
+        judged=_judged(*kept.judged) if kept.judged else UNJUDGED,
+        watches={rule: Watch(*watch) for rule, watch in (kept.watches or {}).items()},
+        redacted=kept.redacted,
     )
 
 

@@ -14,6 +14,7 @@ from services.deadlines.table import Table, load_table
 from services.deadlines.working_days import WorkingDays, load_working_days
 from services.runtime import metrics
 from services.runtime.answers import Answer
+from services.runtime.blocks import Held
 from services.runtime.inner import InnerTopic
 from services.runtime.intake import Input, Intake, Reading, Taken, fold_intake
 from services.runtime.marks import mark_of
@@ -24,7 +25,7 @@ from services.sampling.domain import UNKNOWN, Life
 from services.sampling.watching import Watched, Watcher
 
 SERVICE = "sampling"
-Lives = dict[str, Life]
+Lives = Held[Life]
 #: What starts and stops clocks, and tells a verdict from those before it.
 VerdictHead = struct_of(Verdict, only=("sample_id", "revision", "outcome", "concluded_at", "retest"))
 
@@ -86,6 +87,7 @@ class SamplingStage:
             fold_intake(self._intake, changes, inputs, take)
         else:
             self._verdicts.fold(changes, inputs, conclude)
+        changed: dict[str, Life] = {}
         for sample_id, grown in lives.items():
             was = before.get(sample_id, UNKNOWN)
             if grown is was:
@@ -93,8 +95,7 @@ class SamplingStage:
             watched = self.watcher.record(was, grown, arrived[sample_id])
             if watched is not None:
                 self._watch(changes, partition, sample_id, watched)
-            life = grown if watched is None else watched.life
-            changes.put[store.lives_key(partition)][sample_id] = store.pack_life(life)
+            life = changed[sample_id] = grown if watched is None else watched.life
             if life.redacted != was.redacted:
                 for event in self.watcher.told(life):
                     said = self._deadlines.message(partition, sample_id, event, event.event_id, event.at.isoformat())
@@ -104,6 +105,7 @@ class SamplingStage:
                 changes.messages.append(
                     self._samples.message(partition, sample_id, sample, f"{sample_id}:{life.revision}")
                 )
+        store.LIVES.put(changes, store.lives_key(partition), before, changed)
         return changes
 
     async def load_due(self, redis: Redis, partition: int, members: Sequence[str]) -> Lives:
@@ -112,13 +114,14 @@ class SamplingStage:
 
     def fold_due(self, state: Lives, partition: int, members: Sequence[str], now: int, version: int) -> Changes:
         """Says which deadlines near or have passed, and when each sample is to be looked at again."""
-        changes = Changes()
+        changes, changed = Changes(), dict[str, Life]()
         for sample_id in members:
             life = state.get(sample_id, UNKNOWN)
             watched = self.watcher.time(life, now)
             self._watch(changes, partition, sample_id, watched)
             if watched.life is not life:
-                changes.put[store.lives_key(partition)][sample_id] = store.pack_life(watched.life)
+                changed[sample_id] = watched.life
+        store.LIVES.put(changes, store.lives_key(partition), state, changed)
         return changes
 
     def _watch(self, changes: Changes, partition: int, sample_id: str, watched: Watched) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from datetime import datetime
@@ -20,7 +21,7 @@ from services.runtime.calendar import SHANGHAI
 from services.runtime.partitioning import home_of
 from services.runtime.settings import PARTITIONS
 from services.sampling.stage import SamplingStage
-from services.sampling.store import lives_key, open_key, unpack_life
+from services.sampling.store import load_lives, open_key
 from services.sampling.watching import Watcher
 from tests.memory import FakeRecord, MemoryShard
 
@@ -242,8 +243,8 @@ def test_what_a_failure_of_supervision_sampling_starts_runs_for_no_other_plan(pl
     story.verdict("fail", "2026-03-09T10:00", arrives="2026-03-13T10:00")
     story.at("2026-03-19T00:01")
     assert story.standing() == ({"food_fail_reported": "met", RETEST: "passed"} if runs else {})
-    [kept] = story.shard.redis.hashes[lives_key(PARTITION)].values()
-    shown = {clock.rule.id for clock in Watcher(TABLE, ANNOUNCED).clocks(unpack_life(kept, "S1"))}
+    life = asyncio.run(load_lives(story.shard.redis, PARTITION, ["S1"]))["S1"]  # type: ignore[arg-type]
+    shown = {clock.rule.id for clock in Watcher(TABLE, ANNOUNCED).clocks(life)}
     assert {"food_report", "food_backup_after_fail"} <= shown
     assert (RETEST in shown) == runs
 
@@ -357,7 +358,7 @@ def test_an_end_that_moves_forward_is_noticed_in_time(tmp_path: Path) -> None:
 
 def test_a_life_keeps_what_is_noted_of_its_clocks() -> None:
     from services.sampling.domain import Judged, Life, Watch
-    from services.sampling.store import pack_life, unpack_life
+    from services.sampling.packing import pack_life, unpack_life
 
     life = Life(judged=Judged(1, 2, "fail", 3, 4, 5), watches={"a": Watch(3, 9), "b": Watch(1)})
     assert unpack_life(pack_life(life), "S1") == life

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -21,12 +22,12 @@ from schemas.topics import ALERT_COMMANDS, DELTAS, LAB_RESULTS, MAX_MESSAGE_BYTE
 from schemas.verdicts import Verdict
 from services.alerts.domain import owner_of
 from services.alerts.stage import AlertsStage
-from services.alerts.store import AlertsState
 from services.lab_results.counts import Tally
 from services.lab_results.domain import EMPTY, SampleFacts, VerdictFacts, register
 from services.lab_results.facts import facts_of, screen
 from services.lab_results.rates_stage import RatesStage
 from services.lab_results.stage import LabStage
+from services.runtime.blocks import Held, place_of
 from services.runtime.answers import ACCEPTED, Answer, rejected
 from services.runtime.intake import ORIGIN, Input, Intake, Misrouted, Reading, Refused, Taken, fold_intake
 from services.runtime.messages import Message
@@ -35,6 +36,7 @@ from services.runtime.settings import PARTITIONS
 from services.runtime.stage import Changes
 from services.sampling.stage import SamplingStage
 from tests.hostile import HUGE, REFUSED, TAKEN, Make, ascii_encoded, encoded, reported, sample_id, taken
+from tests.memory import FakeRedis
 from tests.system import Raw
 
 NOW = 1_790_000_000_000
@@ -330,22 +332,24 @@ def test_an_alert_of_many_items_can_be_read_back() -> None:
     items = [{**_ITEM, "item": f"{'长' * 60}{number}"} for number in range(200)]
     stage = AlertsStage()
     inputs = stage.decode([inner(VERDICTS.name, verdict(failed_items=items, items=200))])  # type: ignore[list-item]
-    (message,) = stage.fold(AlertsState(), 3, inputs, 1).messages
+    state = asyncio.run(stage.load(FakeRedis(), 3, inputs))  # type: ignore[arg-type]
+    (message,) = stage.fold(state, 3, inputs, 1).messages
     assert len(AlertEvent.model_validate_json(message.value or b"").items) == 200
 
 
 def test_a_result_that_cannot_be_processed_leaves_no_trace() -> None:
     stage, topic = LabStage(), LAB_RESULTS.name
     sample = {**taken("p", 1), "revision": 1, "status": "taken"}
-    known = register(EMPTY, mirror(Sample.model_validate_json(encoded(sample)), SampleFacts))
     key = sample_id("p", 1).encode()
+    known = {key.decode(): register(EMPTY, mirror(Sample.model_validate_json(encoded(sample)), SampleFacts))}
     bad = reported("p", 1, source="synthetic:x", issued_at="9999-12-31T23:59:59-14:00")
     good = reported("p", 1, event_id="good", report_no="R2")
     records = [
         Fetched(topic, home_of(key, PARTITIONS), 7 + number, key, encoded(body))
         for number, body in enumerate((bad, good))
     ]
-    changes = stage.fold({key.decode(): known}, records[0].partition, stage.decode(records), 1)  # type: ignore[arg-type]
+    state = Held(known, {place_of(key.decode())[0]: {}})
+    changes = stage.fold(state, records[0].partition, stage.decode(records), 1)  # type: ignore[arg-type]
     receipts = [Receipt.model_validate_json(m.value or b"") for m in changes.messages if is_receipt(m)]
     assert [receipt.outcome for receipt in receipts] == ["rejected", "accepted"]
     assert receipts[0].field == "issued_at"

@@ -5,26 +5,31 @@ The values are of fields told by their place. Where this fails, a field was put 
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from schemas.sampling import Sample, SampleReceived, SampleTaken, SampleVoided
 from schemas.structs import mirror
 from services.alerts.store import alert_message
 from services.lab_results import domain as lab
-from services.lab_results.store import unpack_dossier
+from services.lab_results.store import DOSSIERS
+from services.runtime.blocks import Blocks
 from services.sampling.domain import Judged, Life, Reference, Watch
-from services.sampling.packing import unpack_life
+from services.sampling.store import LIVES
+from tests.memory import FakeRedis
 
 LIFE = (
-    "01603e00cd050084077461736b222c5b2261222c2262225d222c226272616e6669636261746368312d30326d616b6572222c22746865726573"
-    "686f7032222c22223632312e302e322d30335430343a30353a30365b2241222c2242225d2c22492d31222c74727569222c5b224c3454303022"
-    "77656c6c322d30356c6f7374225d5d16fca8923a24204b50c2d6ef1164574e2fda68c7bc26885b54f1957c7183974981b4a03562920adbcc23"
-    "92408f2e577a8f032813ce21d3dedc70896592065895c4083132333435363738940007010903960a0a0114021e81ab666f6f645f7265706f72"
-    "7492010228"
+    "01606f004d0700340a81a0c5016a97c5013e7461736b222c5b2261222c2262225d222c226272616e6669636261746368312d30326d616b6572"
+    "222c22746865726573686f7032222c22223632312e302e322d30335430343a30353a30365b2241222c2242225d2c22492d31222c7472756922"
+    "2c5b224c345430302277656c6c322d30356c6f7374225d5dc4083132333435363738940007010903960a0a0114021e81ab65706f7274920102"
+    "0017fc5052306cd41443e46d5450c2f9b73ad72b55af6dd0655e22c52d9ef1adc0b881c9a4f85a001f31a5896dc2f16fa047a82bbb9303e034"
+    "ce47d3fe6eb86e5d26693605"
 )
 DOSSIER = (
-    "016014002d0500f3c71dfe72d26aef9337b3ffc7e9332e71da46058b95294f4c7d2065f515040d535c3f0f8a98c62a2eb32456aa4c21c2e6f3"
-    "fbb7ac8c60260629bfa204952b4a08090104fb39c3a4760eed9cd931d9ed5f6f549aa06284ed7780ce2c2164841336262a4d5031e2ca94ef00"
-    "9d69820a12539298620a426a8ad4520efc80a25f3f1cb55fc01f6c57cab53890f4cb0d63c4396c362b4a1ba4aa2ce3c595e17308b18cafa0b5"
-    "01"
+    "01601a006d050063c81ffe72d26aef93373300fe1fa7cfb8c4691b152c56a63c31f58194d55710344c71fd3c28621aabb8cc9258a93285089b"
+    "cfefdfb232829918a4fc8a1254ae2821240410ece74c1393da39b47366c764b77fbd5169828a11b6df013ab38490114ed898a83441c5882b53"
+    "be0374a6092a484c49628a2908a929524b0e24f1a2cc500efc80f25f3f1c0560c0296cd7ccb538a4f4cb21632c1e4e5a3fa569527d96f3e7ca"
+    "203bc8da657c05ed0d"
 )
 #: With the first dictionary of alerts.
 ALERT = "01206d1d0100c340023434a0cdd47df79a1007fc2c158214bf0cdd8e624be907fe352d0c8c1a242205"
@@ -54,6 +59,13 @@ SHEET = {
 }
 
 
+def held(blocks: Blocks[Any], block: str) -> Any:
+    """The value of sample S, in a block of its own."""
+    redis = FakeRedis()
+    redis.hashes["kept"]["*S"] = bytes.fromhex(block)
+    return asyncio.run(blocks.load(redis, "kept", ["S"]))["S"]  # type: ignore[arg-type]
+
+
 def test_a_life() -> None:
     received = {"sample_id": "S", "lab_id": "L", "received_at": "2026-02-04T00:00:00+08:00", "condition": "well"}
     voided = {"sample_id": "S", "voided_at": "2026-02-05T00:00:00+08:00", "reason": "lost"}
@@ -68,11 +80,11 @@ def test_a_life() -> None:
         judged=Judged(10, 20, "fail", 30, 2, 40),
         watches={"food_report": Watch(1, 2)},
     )
-    assert unpack_life(bytes.fromhex(LIFE), "S") == wanted
+    assert held(LIVES, LIFE) == wanted
 
 
 def test_a_dossier() -> None:
-    dossier = unpack_dossier(bytes.fromhex(DOSSIER), "S")
+    dossier = held(DOSSIERS, DOSSIER)
     sample = Sample.model_validate({**SHEET, "revision": 4, "status": "received", "source": "/i"})
     assert dossier.sample == mirror(sample, lab.SampleFacts)
     [report] = dossier.reports

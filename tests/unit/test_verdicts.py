@@ -21,7 +21,6 @@ from services.lab_results.domain import EMPTY, Dossier, SampleFacts
 from services.lab_results.facts import content_mark, facts_of, mark_as_written
 from services.lab_results.stage import same_verdict
 from services.lab_results.store import pack_dossier, unpack_dossier
-from services.runtime.codec import codec_of
 from services.runtime.marks import mark_of
 
 START = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -190,7 +189,7 @@ def test_retests_that_answer_each_other_are_reports_of_their_own() -> None:
 def test_a_dossier_kept_before_revisions_named_the_report_they_answer_is_read() -> None:
     report_before = ("T1", "R1", [[1, b"content1", "L1", "lab", "2026-03-20T04:00:00+00:00", "pass", 1, []]])
     kept = msgspec.msgpack.encode((None, [report_before], []))
-    [read] = unpack_dossier(codec_of("dossiers").pack(kept), "S1").reports
+    [read] = unpack_dossier(kept, "S1").reports
     assert (read.report_no, read.retest_of, read.standing and read.standing.conclusion) == ("T1", "R1", "pass")
 
 
