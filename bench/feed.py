@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import islice
 from typing import Any
@@ -28,7 +28,8 @@ Record = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Variety:
-    """How many of each the samples are spread over; this decides how many cells are counted."""
+    """How many of each the samples are spread over; this decides how many cells are counted. each_day: how many samples
+    a day has, one day after the other, and after the last the first again."""
 
     counties: int
     categories: int
@@ -36,6 +37,11 @@ class Variety:
     laboratories: int
     enterprises: int
     days: int
+    each_day: int = 97
+
+    def in_order(self, count: int) -> Variety:
+        """So many samples spread over all days evenly, as topics have them: in the order of time."""
+        return replace(self, each_day=-(-count // self.days))
 
 
 #: The peers' feed: 8 counties, 30 categories, 3 stages, 20 laboratories, one day, no enterprises.
@@ -105,7 +111,7 @@ _DAYS = [(_FIRST_DAY + timedelta(days=day)).isoformat() for day in range(366)]
 
 
 def _day(number: int, variety: Variety) -> str:
-    return _DAYS[number // 97 % variety.days]
+    return _DAYS[number // variety.each_day % variety.days]
 
 
 class Feeder:

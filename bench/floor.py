@@ -41,7 +41,7 @@ _codec = codec_of("dossiers")
 def floor(results: Sequence[bytes], blocks: Sequence[bytes], messages: Sequence[Message]) -> float:
     """Microseconds of the processor for each result, the median of some rounds.
 
-    `blocks` are those of the results' dossiers, as kept, and the messages are the verdicts and receipts of these results.
+    `blocks` are those of the results' dossiers, as kept; the messages are the verdicts and receipts of these results.
     """
     fetched = _batch([Message("", 0, b"S00000000", value, ()) for value in results])
     bodies = [

@@ -28,10 +28,10 @@ async def run(rig: Rig, options: Options, _found: dict[str, Any]) -> dict[str, A
     """With one process and with two, on the same topics."""
     found: dict[str, Any] = {"samples": options.rebuild}
     async with Observer(rig) as observer, Feeder(rig.bootstrap) as feeder:
-        numbers = iter(range(options.rebuild))
+        numbers, variety = iter(range(options.rebuild)), COUNTRY.in_order(options.rebuild)
         while step := list(islice(numbers, _STEP)):
-            await feeder.write(SAMPLES.name, samples(step, COUNTRY))
-            await feeder.write(LAB_RESULTS.name, results(step, COUNTRY))
+            await feeder.write(SAMPLES.name, samples(step, variety))
+            await feeder.write(LAB_RESULTS.name, results(step, variety))
         # once, so that what follows from them is published
         started = time.monotonic()
         rig.start(_SERVICE, 2)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,16 +75,17 @@ class CountingStage:
         return {key: int(total or 0) for key, total in zip(keys, totals, strict=True)}
 
     def fold(self, state: dict[bytes, int], partition: int, inputs: Sequence[Record], version: int) -> Changes:
-        totals, changes = dict(state), Changes()
+        totals, changes, added = dict(state), Changes(), defaultdict[str, dict[int, int]](lambda: defaultdict(int))
         for record in inputs:
             key = record.key or b""
             totals[key] += 1
-            counts = changes.add[state_key(self.name, partition, "cells")][key.decode()]
+            counts = added[key.decode()]
             counts[TOPICS.index(record.topic)] += 1
             counts[7] += 0
             place = f"{record.topic}:{record.offset}".encode()
             changes.messages.append(Message("out", 0, key, place, (("version", b"%d" % version),)))
             changes.timers[f"{record.offset}"] = record.offset if record.topic == "a" else None
+        changes.add[state_key(self.name, partition, "cells")].update(added)
         changes.put[state_key(self.name, partition, "totals")].update(
             {key: b"%d" % total for key, total in totals.items()}
         )
@@ -98,13 +100,14 @@ class CountingStage:
     def fold_due(
         self, state: dict[bytes, int], partition: int, members: Sequence[str], now: int, version: int
     ) -> Changes:
-        changes = Changes()
+        changes, fired = Changes(), defaultdict[int, int](int)
         for member in members:
             times = state[member.encode()] + 1
-            changes.add[state_key(self.name, partition, "cells")]["fired"][int(member)] += 1
+            fired[int(member)] += 1
             changes.timers[member] = None if times == 2 else now + 1
             place = f"fired:{member}:{times}".encode()
             changes.messages.append(Message("out", 0, b"", place, (("version", b"%d" % version),)))
+        changes.add[state_key(self.name, partition, "cells")]["fired"] = fired
         return changes
 
     def forget(self, partition: int) -> None:

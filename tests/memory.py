@@ -57,7 +57,10 @@ class FakeRedis:
             for name in names:
                 self.hashes[key].pop(name, None)
         for key, fields in changes.add.items():
-            for name, increments in fields.items():
+            for name, given in fields.items():
+                increments = given if isinstance(given, dict) else dict[int, int]()
+                if isinstance(given, bytes):
+                    add_packed(given, increments)
                 self.hashes[key][name] = counts = added(self.hashes[key].get(name, b""), increments)
                 if not counts:
                     del self.hashes[key][name]
@@ -79,8 +82,8 @@ def added(packed: bytes, increments: Mapping[int, int]) -> bytes:
         counts[code] = counts.get(code, 0) + n
     left = sorted((code, n) for code, n in counts.items() if n)
     if packed.startswith(b"\xff\xff") or any(not 0 <= n < 32 for _, n in left):
-        return b"\xff\xff" * bool(left) + b"".join(pack(">HBi", code >> 3, code & 7, n) for code, n in left)
-    return b"".join(pack(">HB", code >> 3, (code & 7) << 5 | n) for code, n in left)
+        return b"\xff\xff" * bool(left) + b"".join(pack("<HBi", code >> 3, code & 7, n) for code, n in left)
+    return b"".join(pack("<HB", code >> 3, (code & 7) << 5 | n) for code, n in left)
 
 
 @dataclass

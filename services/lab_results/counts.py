@@ -5,9 +5,11 @@ A count has a code: its day's number * 8 + its kind, which is the place of its n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import count
 from typing import NamedTuple
 
 from schemas.qualification import DayCounts
@@ -16,12 +18,14 @@ from schemas.verdicts import Verdict
 from services.lab_results.completeness import LONGEST
 from services.lab_results.cuts import CELLS, Cells, Place, place_of
 from services.runtime.calendar import day_from_number, day_number, day_number_at, number_of_day
-from services.runtime.packed_counts import KINDS, LAST_DAY, add_packed
+from services.runtime.packed_counts import KINDS, LAST_DAY, add_packed, pack_sums
 
 DayCountsFacts = struct_of(DayCounts, in_full=True)
 
 #: What a batch adds: group of cells -> cell's value -> count's code -> increment.
 Increments = dict[str, dict[str, dict[int, int]]]
+#: The same, packed.
+PackedIncrements = dict[str, dict[str, bytes]]
 
 
 class Counts(NamedTuple):
@@ -48,7 +52,8 @@ class Tally:
     def __init__(self, cells: Cells = CELLS) -> None:
         self._cells = cells
         self._by_place: dict[Place, dict[int, int]] = {}
-        self._by_cell: Increments = {}
+        #: The cells of a verdict's laboratory and enterprises, and what it adds there.
+        self._by_who: list[tuple[list[tuple[str, str]], tuple[int, ...], int]] = []
         #: How late results came: domain|plan -> delay in days -> count's code -> increment.
         self.delays: Increments = {}
 
@@ -76,25 +81,44 @@ class Tally:
         codes = _codes(verdict)
         place = place_of(verdict)
         _add(self._by_place.setdefault(place, {}), codes, sign)
-        for group, value in self._cells.of_who(verdict, place):
-            _add(self._by_cell.setdefault(group, {}).setdefault(value, {}), codes, sign)
+        self._by_who.append((self._cells.of_who(verdict, place), codes, sign))
+
+    def packed(self) -> PackedIncrements:
+        """As `increments`, packed, which is faster for many verdicts; those that come to nothing are left out."""
+        numbers: dict[tuple[str, str], int] = defaultdict(count().__next__)
+        rows = [([numbers[cell] for cell in cells], counter) for cells, counter in self._moved()]
+        names = list(numbers)
+        packed: PackedIncrements = {}
+        for number, sums in pack_sums(rows):
+            group, value = names[number]
+            of_group = packed.get(group)
+            if of_group is None:
+                of_group = packed[group] = {}
+            of_group[value] = sums
+        return packed
 
     def increments(self) -> Increments:
-        """The increments of every cell; those that come to nothing are zero. Ends the tally."""
-        by_cell = self._by_cell
-        for place, counter in self._by_place.items():
-            for group, value in self._cells.of_place(place):
-                cells = by_cell.get(group)
-                if cells is None:
-                    cells = by_cell[group] = {}
-                held = cells.get(value)
+        """The increments of every cell; those that come to nothing are zero."""
+        by_cell: Increments = {}
+        for cells, counter in self._moved():
+            for group, value in cells:
+                of_group = by_cell.get(group)
+                if of_group is None:
+                    of_group = by_cell[group] = {}
+                held = of_group.get(value)
                 if held is None:
-                    cells[value] = counter.copy()
+                    of_group[value] = counter.copy()
                 else:
                     for code, n in counter.items():
                         held[code] = held.get(code, 0) + n
-        self._by_place = {}
         return by_cell
+
+    def _moved(self) -> Iterator[tuple[Sequence[tuple[str, str]], dict[int, int]]]:
+        """Cells with what all of them are moved by, each cell any number of times."""
+        for place, counter in self._by_place.items():
+            yield self._cells.of_place(place), counter
+        for cells, codes, sign in self._by_who:
+            yield cells, dict.fromkeys(codes, sign)
 
 
 def _codes(verdict: Verdict) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from services.lab_results.counts import Counts, Increments, daily_counts
+from services.lab_results.counts import Counts, Increments, PackedIncrements, daily_counts
 from services.lab_results.cuts import Cell
 from services.lab_results.store import STAGE
 from services.runtime.packed_counts import KINDS, add_packed
@@ -60,7 +60,7 @@ async def read_delays(redis: Redis, domain: str, plan: str) -> dict[int, dict[in
 
 def field_of(value: str) -> bytes:
     """A cell's value as the name of its field."""
-    return value.encode("gb18030")
+    return value.encode() if value.isascii() else value.encode("gb18030")
 
 
 def value_of(field: bytes) -> str:
@@ -68,7 +68,7 @@ def value_of(field: bytes) -> str:
     return field.decode("gb18030")
 
 
-def add_counts(changes: Changes, partition: int, increments: Increments) -> None:
+def add_counts(changes: Changes, partition: int, increments: Increments | PackedIncrements) -> None:
     """Adds the increments to the partition's part of the cells' counts."""
     for group, cells in increments.items():
         changes.add[counts_key(partition, group)] = {field_of(value): counts for value, counts in cells.items()}

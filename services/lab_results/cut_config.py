@@ -18,18 +18,9 @@ _SHIPPED = Path(__file__).with_name("cuts.yaml")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 #: What a cut may combine: attributes of where and what, and of who.
-PLACE_ATTRIBUTES = (
-    "province",
-    "city",
-    "county",
-    "township",
-    "category_1",
-    "category_2",
-    "category_3",
-    "category_4",
-    "stage",
-    "targeting",
-)
+REGION_ATTRIBUTES = ("province", "city", "county", "township")
+CATEGORY_ATTRIBUTES = ("category_1", "category_2", "category_3", "category_4")
+PLACE_ATTRIBUTES = (*REGION_ATTRIBUTES, *CATEGORY_ATTRIBUTES, "stage", "targeting")
 WHO_ATTRIBUTES = ("laboratory", "producer", "sampled_party")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, get_args
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 from schemas.regions import roll_up
 from schemas.values import Domain, Measure, Plan, measure_of
 from schemas.verdicts import Verdict
-from services.lab_results.cut_config import WHO_ATTRIBUTES, Cut, read_cuts
+from services.lab_results.cut_config import CATEGORY_ATTRIBUTES, REGION_ATTRIBUTES, WHO_ATTRIBUTES, Cut, read_cuts
 
 #: Joins the levels of a category, and the values of a cut by several attributes. In what they join, the sign alone is
 #: escaped by a backslash, so that no two cells share a name.
@@ -65,6 +65,9 @@ class Cell(NamedTuple):
         return cls(domain, plan, cut, value)
 
 
+#: The cuts by region or category alone, as the attributes that they combine; without any it is one cell for all.
+_REGION_ALONE = {(), *((name,) for name in REGION_ATTRIBUTES)}
+_CATEGORY_ALONE = {(name,) for name in CATEGORY_ATTRIBUTES}
 #: Reads a cut's value of a cell from the attributes' values.
 _Reader = Callable[[Mapping[str, str | None]], str | None]
 
@@ -74,17 +77,27 @@ class Cells:
 
     def __init__(self, cuts: Collection[Cut]) -> None:
         who = [cut for cut in cuts if set(cut.by) & set(WHO_ATTRIBUTES)]
-        self._who_readers = [(cut.name, _reader(cut.by)) for cut in who]
-        self._place_readers = [(cut.name, _reader(cut.by)) for cut in cuts if cut not in who]
+        where = [cut for cut in cuts if cut.by in _REGION_ALONE]
+        what = [cut for cut in cuts if cut.by in _CATEGORY_ALONE]
+        rest = [cut for cut in cuts if cut not in who and cut not in where and cut not in what]
+        self._who, self._where, self._what, self._rest = map(_Readers, (who, where, what, rest))
         self._who_and_place = any(len(cut.by) > 1 for cut in who)
-        self._readers = lru_cache(maxsize=64)(self._find_readers)
+        # a country has more places than can be remembered, and far fewer regions and categories
+        self._of_region = lru_cache(maxsize=16384)(self._read_region)
+        self._of_category = lru_cache(maxsize=16384)(self._read_category)
         self.of_place = lru_cache(maxsize=16384)(self._of_place)
 
     def _of_place(self, place: Place) -> tuple[tuple[str, str], ...]:
         """The group and the value of each cell that every verdict of the place counts in."""
-        values = _values_of_place(place)
-        readers, _ = self._readers(place.domain, place.plan)
-        return tuple([(group, value) for group, read in readers if (value := read(values))])
+        domain, plan, region, category, _, _ = place
+        rest = self._rest.read(domain, plan, _values_of_place(place))
+        return self._of_region(domain, plan, region) + self._of_category(domain, plan, category) + tuple(rest)
+
+    def _read_region(self, domain: str, plan: str, region: str) -> tuple[tuple[str, str], ...]:
+        return tuple(self._where.read(domain, plan, _values_of_region(region)))
+
+    def _read_category(self, domain: str, plan: str, category: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        return tuple(self._what.read(domain, plan, _values_of_category(category)))
 
     def of_who(self, verdict: Verdict, place: Place) -> list[tuple[str, str]]:
         """The group and the value of each cell that the verdict counts in by its laboratory or an enterprise."""
@@ -95,13 +108,22 @@ class Cells:
         }
         if self._who_and_place:
             values |= _values_of_place(place)
-        _, readers = self._readers(place.domain, place.plan)
-        return [(group, value) for group, read in readers if (value := read(values))]
+        return self._who.read(place.domain, place.plan, values)
 
-    def _find_readers(self, domain: str, plan: str) -> tuple[list[tuple[str, _Reader]], ...]:
-        """The groups of the cuts by places, and of those by who, each with the reader of its cells' values."""
-        kinds = self._place_readers, self._who_readers
-        return tuple([(group_key(domain, plan, name), read) for name, read in readers] for readers in kinds)
+
+class _Readers:
+    """How the values of some cuts' cells are read."""
+
+    def __init__(self, cuts: Iterable[Cut]) -> None:
+        self._readers = [(cut.name, _reader(cut.by)) for cut in cuts]
+        self._by_group = lru_cache(maxsize=64)(self._find)
+
+    def read(self, domain: str, plan: str, values: Mapping[str, str | None]) -> list[tuple[str, str]]:
+        """The group and the value of each cell."""
+        return [(group, value) for group, read in self._by_group(domain, plan) if (value := read(values))]
+
+    def _find(self, domain: str, plan: str) -> list[tuple[str, _Reader]]:
+        return [(group_key(domain, plan, name), read) for name, read in self._readers]
 
 
 def _reader(by: tuple[str, ...]) -> _Reader:
@@ -110,15 +132,19 @@ def _reader(by: tuple[str, ...]) -> _Reader:
         return lambda values: "all"
     if len(by) == 1:
         return itemgetter(*by)
-    parts_of, is_escaped = itemgetter(*by), [name.startswith("category_") for name in by]
+    parts_of, by_who = itemgetter(*by), [name in WHO_ATTRIBUTES for name in by]
 
-    def read(values: Mapping[str, str | None]) -> str | None:
+    def joined(values: Mapping[str, str | None]) -> str | None:
+        parts = parts_of(values)
+        return CROSS.join(parts) if all(parts) else None
+
+    def joined_with_who(values: Mapping[str, str | None]) -> str | None:
         parts = parts_of(values)
         if not all(parts):
             return None
-        return CROSS.join([part if done else escaped(part) for done, part in zip(is_escaped, parts, strict=True)])
+        return CROSS.join([escaped(part) if who else part for who, part in zip(by_who, parts, strict=True)])
 
-    return read
+    return joined_with_who if any(by_who) else joined
 
 
 def escaped(text: str) -> str:
@@ -127,17 +153,22 @@ def escaped(text: str) -> str:
 
 
 def _values_of_place(place: Place) -> dict[str, str | None]:
+    """As they stand in the name of a cell that joins several; the last two come from short lists and need no escape."""
     return {
-        **_values_of_region(place.region),
+        **_joinable_of_region(place.region),
         **_values_of_category(place.category),
         "stage": place.stage,
         "targeting": place.targeting,
     }
 
 
-@lru_cache(maxsize=16384)
 def _values_of_region(region: str) -> dict[str, str | None]:
     return roll_up(region)._asdict()
+
+
+@lru_cache(maxsize=16384)
+def _joinable_of_region(region: str) -> dict[str, str | None]:
+    return {name: code and escaped(code) for name, code in _values_of_region(region).items()}
 
 
 @lru_cache(maxsize=16384)

@@ -7,13 +7,12 @@ they are the same whatever becomes of Redis in between; a cell that is new by th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
 from redis.asyncio import Redis
 
-from services.lab_results.counts import Increments
 from services.lab_results.counts_store import counts_key, value_of
 from services.lab_results.deltas import Deltas, is_published
 from services.lab_results.store import STAGE
@@ -51,9 +50,9 @@ def retell_key(partition: int) -> str:
     return state_key(STAGE, partition, "retell")
 
 
-def note(changes: Changes, partition: int, increments: Increments) -> None:
-    """Has the groups of the increments told, from the start."""
-    groups = [group for group, cells in increments.items() if cells and is_published(group)]
+def note(changes: Changes, partition: int, moved: Mapping[str, Collection[str]]) -> None:
+    """Has the groups told, from the start, of which cells have moved."""
+    groups = [group for group, cells in moved.items() if cells and is_published(group)]
     if groups:
         changes.put[retell_key(partition)].update(dict.fromkeys(groups, b""))
         changes.timers[TIMER] = 0

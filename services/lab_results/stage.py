@@ -128,14 +128,16 @@ class LabStage:
             self._samples.fold(changes, inputs, register)
         changed = {name: dossier for name, dossier in dossiers.items() if dossier is not state.get(name)}
         store.DOSSIERS.put(changes, store.dossiers_key(partition), state, changed)
-        increments = tally.increments()
-        counts_store.add_counts(changes, partition, increments)
+        if changes.quiet:
+            packed = tally.packed()
+            counts_store.add_counts(changes, partition, packed)
+            retelling.note(changes, partition, packed)
+        else:
+            increments = tally.increments()
+            counts_store.add_counts(changes, partition, increments)
+            self._deltas.add(changes, partition, version, increments, len(inputs))
         counts_store.add_delays(changes, partition, tally.delays)
         self._cuts.note(changes, partition)
-        if changes.quiet:
-            retelling.note(changes, partition, increments)
-        else:
-            self._deltas.add(changes, partition, version, increments, len(inputs))
         return changes
 
     async def load_due(self, redis: Redis, partition: int, members: Sequence[str]) -> Due:

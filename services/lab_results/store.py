@@ -1,4 +1,4 @@
-"""The dossiers of lab_results in Redis: a partition's are one hash, of blocks (services/runtime/blocks.py). The counts are in `counts_store`."""
+"""The dossiers of lab_results in Redis: a partition's are one hash of blocks. The counts are in `counts_store`."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
 """What is kept of neighbouring samples, in one value of Redis: they are alike, and compress together to half the bytes.
 
-Numbers of samples are handed out in turn, so those that differ in their last two digits alone make up a block. A block is
-a field of a hash, named by what its samples' numbers have in common, with a star for the digits in which they differ: the
-block `XBJ2637010000451*ZX` holds the sample `XBJ263701000045118ZX` under the ending `18`. A number without digits at its end
-is in a block of its own. A partition gets one in twelve of a block's hundred samples.
+Numbers of samples are handed out in turn, so those that differ in their last two digits alone make up a block. A block
+is a field of a hash, named by what its samples' numbers have in common, with a star for the digits in which they
+differ: the block `XBJ2637010000451*ZX` holds the sample `XBJ263701000045118ZX` under the ending `18`. A number without
+digits at its end is in a block of its own. A partition gets one in twelve of a block's hundred samples.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -83,7 +83,9 @@ class Blocks(Generic[V]):
     async def load_whole(self, redis: Redis, key: str, names: Iterable[str]) -> dict[str, V]:
         """The values of all samples in the blocks of these names; raises DamagedValue."""
         blocks = await self._read(redis, key, names)
-        samples = ((sample_of(block, ending), packed) for block, held in blocks.items() for ending, packed in held.items())
+        samples = (
+            (sample_of(block, ending), packed) for block, held in blocks.items() for ending, packed in held.items()
+        )
         return {sample_id: self._unpack(packed, sample_id) for sample_id, packed in samples}
 
     def put(self, changes: Changes, key: str, held: Held[V], changed: Mapping[str, V]) -> None:

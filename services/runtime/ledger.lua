@@ -1,4 +1,4 @@
--- Samplewatch ledger, version 7: applies one batch to one partition's state, or nothing at all.
+-- Samplewatch ledger, version 8: applies one batch to one partition's state, or nothing at all.
 -- KEYS: the ledger hash (version, and the next offset of each source topic), the outbox hash, the timers.
 -- ARGV: the version this worker last saw, the topic (empty: none moves), the position it last saw, the new position,
 --       the changes as msgpack [put, delete, add, timers to set, timers to remove]: by hash, put has names and values
@@ -16,7 +16,7 @@ local function widened(narrow)
   for at = 1, #narrow, 3 do
     local last = byte(narrow, at + 2)
     local kind = floor(last / 32)
-    records[#records + 1] = sub(narrow, at, at + 1) .. char(kind) .. struct.pack('>i4', last - kind * 32)
+    records[#records + 1] = sub(narrow, at, at + 1) .. char(kind) .. struct.pack('<i4', last - kind * 32)
   end
   return table.concat(records)
 end
@@ -25,7 +25,7 @@ end
 local function found_wide(wide, day_and_kind)
   local at = find(wide, day_and_kind, 3, true)
   while at and at % 7 ~= 3 do at = find(wide, day_and_kind, at + 1, true) end
-  return at, at and struct.unpack('>i4', wide, at + 3) or 0
+  return at, at and struct.unpack('<i4', wide, at + 3) or 0
 end
 
 -- With one increment added to a narrow string; nil where the sum does not fit into one.
@@ -48,6 +48,10 @@ end
 
 -- The counts with the increments added; both are narrow or wide strings.
 local function added(held, increments)
+  if #increments == 3 then  -- most are one narrow record, of a day that is new to the cell's part
+    if held == '' then return increments end
+    if sub(held, 1, 2) ~= WIDE and not find(held, sub(increments, 1, 2), 1, true) then return held .. increments end
+  end
   local narrow_increments = sub(increments, 1, 2) ~= WIDE
   if held == '' and narrow_increments then return increments end
   local narrow = sub(held, 1, 2) ~= WIDE
@@ -57,7 +61,7 @@ local function added(held, increments)
       n = kind % 32
       kind = (kind - n) / 32
     else
-      n = struct.unpack('>i4', increments, start + 3)
+      n = struct.unpack('<i4', increments, start + 3)
     end
     local after = narrow and added_narrow(held, day, kind, n)
     if after then
@@ -66,7 +70,7 @@ local function added(held, increments)
       if narrow then held, narrow = widened(held), false end
       local day_and_kind = day .. char(kind)
       local at, count = found_wide(held, day_and_kind)
-      local record = count + n ~= 0 and day_and_kind .. struct.pack('>i4', count + n) or ''
+      local record = count + n ~= 0 and day_and_kind .. struct.pack('<i4', count + n) or ''
       held = at and sub(held, 1, at - 1) .. record .. sub(held, at + 7) or held .. record
       if held == WIDE then held, narrow = '', true end
     end
@@ -100,15 +104,14 @@ for key, fields in pairs(changes[3]) do
   for first = 1, #names, AT_ONCE do
     local counts = redis.pcall('HMGET', key, unpack(names, first, min(first + AT_ONCE - 1, #names)))
     if counts.err then return named(counts, key) end
-    local args, gone = {}, {}
-    for place, before in ipairs(counts) do
-      local name = names[first + place - 1]
+    local args, gone, last = {}, {}, 0
+    for place = 1, #counts do
+      local name, before = names[first + place - 1], counts[place]
       local after = added(not deleted[name] and before or '', increments[first + place - 1])
       if after == '' then
         gone[#gone + 1] = name
       else
-        args[#args + 1] = name
-        args[#args + 1] = after
+        args[last + 1], args[last + 2], last = name, after, last + 2
       end
     end
     counted[#counted + 1] = {key, args, gone}

@@ -159,9 +159,12 @@ def _pack_changes(changes: Changes) -> bytes:
     return cast(bytes, msgpack.packb([put, changes.delete, add, due, removed], use_bin_type=False))
 
 
-def _pack_additions(fields: Mapping[str | bytes, Mapping[int, int]]) -> tuple[list[str | bytes], list[bytes]]:
-    by_name = {name: packed for name, increments in fields.items() if (packed := pack_increments(increments))}
-    return list(by_name), list(by_name.values())
+def _pack_additions(fields: Mapping[str | bytes, Mapping[int, int] | bytes]) -> tuple[list[str | bytes], list[bytes]]:
+    packed = [added if isinstance(added, bytes) else pack_increments(added) for added in fields.values()]
+    if not all(packed):
+        by_name = {name: increments for name, increments in zip(fields, packed, strict=True) if increments}
+        return list(by_name), list(by_name.values())
+    return list(fields), packed
 
 
 def _pack_messages(messages: Sequence[Message]) -> bytes:

@@ -1,13 +1,14 @@
 """Daily counts as ledger.lua keeps them: those of one name are one string of records, a few bytes each.
 
-A record is a day (2 bytes, big-endian) and one byte: three bits of kind, five of count. Once a count is not within 0
-to 31, the string becomes wide: it begins with FFFF, and a record is day, kind (1 byte) and count (4 bytes, signed). A
-count of zero has no record. The order of the records says nothing. A count's code is its day * 8 + its kind.
+A record is a day (2 bytes, little-endian: a search for it passes over bytes that most days share) and one byte: three
+bits of kind, five of count. Once a count is not within 0 to 31, the string becomes wide: it begins with FFFF, and a
+record is day, kind (1 byte) and count (4 bytes, signed). A count of zero has no record. The order of the records says
+nothing. A count's code is its day * 8 + its kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Any
@@ -20,9 +21,11 @@ KINDS = 8
 LAST_DAY = 0xFFFE
 
 _WIDE = b"\xff\xff"
-_NARROW_RECORD, _WIDE_RECORD = Struct(">HB"), Struct(">HBi")
-_NARROW = np.dtype([("day", ">u2"), ("rest", "u1")])
-_WIDE_TYPE = np.dtype([("day", ">u2"), ("kind", "u1"), ("count", ">i4")])
+_NARROW_RECORD, _WIDE_RECORD = Struct("<HB"), Struct("<HBi")
+_NARROW = np.dtype([("day", "<u2"), ("rest", "u1")])
+_WIDE_TYPE = np.dtype([("day", "<u2"), ("kind", "u1"), ("count", "<i4")])
+#: So many bits hold every code.
+_CODE_BITS = 19
 #: Strings of this many bytes and more are read by numpy, which begins slowly.
 _LONG = 120
 
@@ -32,10 +35,40 @@ def pack_increments(increments: Mapping[int, int]) -> bytes:
     if len(increments) == 1:
         ((code, n),) = increments.items()
         return _packed(code, n)
-    if all(0 < n < 32 for n in increments.values()):
-        return b"".join([_packed(code, n) for code, n in increments.items()])
+    records = [_packed(code, n) for code, n in increments.items()]
+    if set(map(len, records)) <= {_NARROW_RECORD.size}:
+        return b"".join(records)
     wide = b"".join([_WIDE_RECORD.pack(code >> 3, code & 7, n) for code, n in increments.items() if n])
     return _WIDE + wide if wide else b""
+
+
+def pack_sums(groups: Sequence[tuple[Sequence[int], Mapping[int, int]]]) -> Iterator[tuple[int, bytes]]:
+    """Sums many increments at once, and packs them as `pack_increments` would: of each group, every name, told by a
+    number, gets all the increments by code. Yields each name whose sums are not all zero, with them."""
+    rows = [(len(names), code, n) for names, increments in groups for code, n in increments.items()]
+    if not rows:
+        return
+    spread, codes, increments = np.array(rows, np.int64).T
+    owners = np.array([name for names, by_code in groups for _ in by_code for name in names], np.int64)
+    keys = owners << _CODE_BITS | np.repeat(codes, spread)
+    order = np.argsort(keys)
+    keys = keys[order]
+    firsts = np.flatnonzero(np.diff(keys, prepend=-1))
+    sums = np.add.reduceat(np.repeat(increments, spread)[order], firsts)
+    keys, sums = keys[firsts][sums != 0], sums[sums != 0]
+    owners, codes = keys >> _CODE_BITS, keys & (1 << _CODE_BITS) - 1
+    narrow = np.empty(len(keys), _NARROW)
+    narrow["day"], narrow["rest"] = codes >> 3, (codes & 7) << 5 | sums & 31
+    packed, size = narrow.tobytes(), _NARROW.itemsize
+    too_wide = set(owners[(sums < 0) | (sums > 31)].tolist())
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    names = owners[starts].tolist()
+    for name, start, end in zip(names, starts.tolist(), [*starts[1:].tolist(), len(keys)], strict=True):
+        if name in too_wide:
+            of_name = zip(codes[start:end].tolist(), sums[start:end].tolist(), strict=True)
+            yield name, pack_increments(dict(of_name))
+        else:
+            yield name, packed[start * size : end * size]
 
 
 @lru_cache(maxsize=16384)
@@ -59,7 +92,7 @@ def add_packed(packed: bytes | None, into: dict[int, int]) -> None:
     else:
         for at in range(0, len(packed), 3):
             last = packed[at + 2]
-            code = packed[at] << 11 | packed[at + 1] << 3 | last >> 5
+            code = packed[at + 1] << 11 | packed[at] << 3 | last >> 5
             into[code] = into.get(code, 0) + (last & 31)
 
 

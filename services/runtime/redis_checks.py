@@ -1,4 +1,4 @@
-"""Whether Redis keeps what it acknowledges, asked once at the start.
+"""Whether Redis keeps what it acknowledges, and nothing in a form of before, asked once at the start.
 
 By INFO, not CONFIG: managed Redis seldom lets a client ask CONFIG, and Redis and Valkey both say these with INFO.
 """
@@ -14,12 +14,18 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, ResponseError, TimeoutError
 
 from services.runtime import metrics
+from services.runtime.settings import PARTITIONS
+from services.runtime.stage import state_key
 
 logger = logging.getLogger(__name__)
 
 
+#: What releases of before 28 November 2026 kept in another form: a stage, and a key of each of its partitions.
+_FORMER = {"sampling": "lives", "lab": "dossiers", "alerts": "seen"}
+
+
 class UnfitRedis(Exception):
-    """State would silently disappear from this Redis, or it can't be reached."""
+    """State would silently disappear from this Redis, or lies there in a form of before, or it can't be reached."""
 
 
 def check_redis(url: str, patience: float) -> None:
@@ -37,6 +43,7 @@ def check_redis(url: str, patience: float) -> None:
                 time.sleep(0.5)
         _check_memory(_info(redis, "memory"))
         _check_persistence(_info(redis, "persistence"))
+        _check_form(redis)
 
 
 def _info(redis: Redis, section: str) -> Mapping[str, Any]:
@@ -69,4 +76,17 @@ def _check_persistence(persistence: Mapping[str, Any]) -> None:
         logger.warning(
             "Redis keeps no append-only file (appendonly no): after it restarts, its state is read again from Kafka,"
             " and rates are incomplete until that is done"
+        )
+
+
+def _check_form(redis: Redis) -> None:
+    keys = [state_key(stage, partition, name) for stage, name in _FORMER.items() for partition in range(PARTITIONS)]
+    with redis.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.hlen(key)
+        former = [key for key, fields in zip(keys, pipeline.execute(), strict=True) if fields]
+    if former:
+        raise UnfitRedis(
+            f"Redis holds {former[0]}, state in the form of a release of before 28 November 2026: stop all processes of"
+            " that release and empty Redis (FLUSHDB); the services then rebuild what was in it from Kafka"
         )

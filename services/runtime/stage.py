@@ -39,19 +39,18 @@ class Record(Protocol):
 class Changes:
     """What follows from a batch: changes to the partition's state in Redis, and messages.
 
-    put, delete: hash key -> fields. add: hash key -> field -> code of a daily count -> increment; a field holds its
-    counts as `packed_counts` describes, and goes when they are all zero. counted: how far each metric, a counter with
-    its labels, goes up once the batch is applied. observed: what each histogram with its labels then observes. newest:
-    the moment, in seconds since the epoch, that a gauge is then set to. rejected: how many records of each source
-    became dead letters. timers: when each timer of the partition is due, in milliseconds since the epoch; None removes
-    it. quiet: the messages that the batch leads to have been published and counted before, and are left out.
+    put, delete: hash key -> fields. add: hash key -> field -> code of a daily count -> increment, or those packed; a
+    field holds its counts as `packed_counts` describes, and goes when they are all zero. counted: how far each metric,
+    a counter with its labels, goes up once the batch is applied. observed: what each histogram with its labels then
+    observes. newest: the moment, in seconds since the epoch, that a gauge is then set to. rejected: how many records of
+    each source became dead letters. timers: when each timer of the partition is due, in milliseconds since the epoch;
+    None removes it. quiet: the messages that the batch leads to have been published and counted before, and are left
+    out.
     """
 
     put: dict[str, dict[str | bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))
     delete: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
-    add: dict[str, dict[str | bytes, dict[int, int]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
-    )
+    add: dict[str, dict[str | bytes, dict[int, int] | bytes]] = field(default_factory=lambda: defaultdict(dict))
     messages: list[Message] = field(default_factory=list)
     counted: Counter[tuple[Any, tuple[str, ...]]] = field(default_factory=Counter)
     observed: list[tuple[Any, tuple[str, ...], float]] = field(default_factory=list)

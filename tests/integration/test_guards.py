@@ -162,6 +162,17 @@ def test_redis_that_does_not_say(url: str) -> None:
     assert "cannot check that Redis does not evict" in said and "append only: -1.0" in said
 
 
+@pytest.mark.parametrize("key", ["sw:{sampling:3}:lives", "sw:{lab:0}:dossiers", "sw:{alerts:11}:seen"])
+def test_redis_that_holds_state_in_a_form_of_before(url: str, key: str) -> None:
+    with Redis.from_url(url) as redis:
+        redis.hset(key, "S1", "\x01kept alone")
+        status, said = check(url)
+        redis.delete(key)
+    assert status == 1
+    assert f"Redis holds {key}" in said and "FLUSHDB" in said
+    assert check(url)[0] == 0
+
+
 def test_redis_that_is_not_there() -> None:
     status, said = check("redis://127.0.0.1:1/0")
     assert status == 1 and "Redis has not answered for 1 s" in said

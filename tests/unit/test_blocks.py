@@ -109,7 +109,9 @@ def test_damage_is_named_and_a_log_names_nobody() -> None:
 def test_neighbours_take_half_the_bytes() -> None:
     """What blocks are for."""
     alone, together = Changes(), Changes()
-    said = {f"S{n:06}": (f"S{n:06}", f"酱油, 食品有限公司{n * 7919 % 9973}, 110101, production") for n in range(100, 108)}
+    said = {
+        f"S{n:06}": (f"S{n:06}", f"酱油, 食品有限公司{n * 7919 % 9973}, 110101, production") for n in range(100, 108)
+    }
     BLOCKS[0].put(together, KEY, Held({}, {"S0001*": {}}), said)
     for sample_id, text in said.items():
         BLOCKS[0].put(alone, KEY, Held({}, {"S0001*": {}}), {sample_id: text})

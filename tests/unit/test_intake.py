@@ -27,8 +27,8 @@ from services.lab_results.domain import EMPTY, SampleFacts, VerdictFacts, regist
 from services.lab_results.facts import facts_of, screen
 from services.lab_results.rates_stage import RatesStage
 from services.lab_results.stage import LabStage
-from services.runtime.blocks import Held, place_of
 from services.runtime.answers import ACCEPTED, Answer, rejected
+from services.runtime.blocks import Held, place_of
 from services.runtime.intake import ORIGIN, Input, Intake, Misrouted, Reading, Refused, Taken, fold_intake
 from services.runtime.messages import Message
 from services.runtime.partitioning import home_of, homes_of

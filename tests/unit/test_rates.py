@@ -148,6 +148,33 @@ def test_a_verdict_counts_once_in_a_cell_and_cells_have_their_keys_back(verdict)
     assert not any(n for cells in tally.increments().values() for counts in cells.values() for n in counts.values())
 
 
+@given(st.lists(st.tuples(concluded, concluded | st.none()), max_size=12), st.integers(1, 40))
+@settings(max_examples=200, deadline=None)
+def test_increments_packed_at_once_are_those_packed_one_by_one(moves: list[tuple[Any, Any]], times: int) -> None:
+    tallies = Tally(), Tally()
+    for tally in tallies:
+        for before, after in moves:
+            for _ in range(times):
+                tally.move(mirror(before, VerdictFacts), after and mirror(after, VerdictFacts))
+    wanted = {
+        (group, value): {code: n for code, n in counter.items() if n}
+        for group, cells in tallies[0].increments().items()
+        for value, counter in cells.items()
+        if any(counter.values())
+    }
+    packed = {(group, value): sums for group, cells in tallies[1].packed().items() for value, sums in cells.items()}
+    assert {cell: unpacked(sums) for cell, sums in packed.items()} == wanted
+    assert {cell: len(sums) for cell, sums in packed.items()} == {
+        cell: len(pack_increments(counter)) for cell, counter in wanted.items()
+    }
+
+
+def unpacked(packed: bytes) -> dict[int, int]:
+    counter: dict[int, int] = {}
+    add_packed(packed, counter)
+    return counter
+
+
 _counts = st.builds(
     lambda routine, targeted, inconclusive, revised: Counts(
         routine[0] + targeted[0], routine[1] + targeted[1], inconclusive, *targeted, revised
