@@ -12,12 +12,14 @@ from bench.feed import COUNTRY, Feeder, results, samples
 from bench.observe import Curve, Observer, moment
 from bench.options import Options
 from bench.rig import Rig, since
+from bench.weigh import weigh_cells
 from schemas.topics import LAB_RESULTS, SAMPLES
 from services.lab_results.stage import LabStage
 
 #: The samples that the whole country takes in a year.
 _COUNTRY_YEAR = 7_000_000
 _SERVICE = "lab_results"
+_CASES = (("one process", 1), ("two processes", 2))
 _STEP = 100_000
 _TIMEOUT_S = 1800
 #: A look takes the processor some milliseconds, which the services then lack.
@@ -39,7 +41,7 @@ async def run(rig: Rig, options: Options, _found: dict[str, Any]) -> dict[str, A
         found["first_time_seconds"] = round(time.monotonic() - started, 1)
         await observer.settle(_SERVICE)
         rig.stop_services()
-        for name, processes in (("one process", 1), ("two processes", 2)):
+        for name, processes in _CASES[options.rebuild_least - 1 :]:
             # its start finds an empty Redis: wiped once it is at work, so that the time is that of the rebuild alone
             await cast(Any, observer.redis.flushall())
             rig.start(_SERVICE, processes)
@@ -50,6 +52,7 @@ async def run(rig: Rig, options: Options, _found: dict[str, Any]) -> dict[str, A
                 print(error, file=sys.stderr)
                 found[name] = {"failed": str(error).splitlines()[0]}
             rig.stop_services()
+        found |= await weigh_cells(observer)
     return found
 
 
@@ -96,8 +99,10 @@ def _slope(curve: Curve, count: int) -> float:
 def table(found: dict[str, Any]) -> list[tuple[str, str]]:
     """The lines of the printed table."""
     lines = [("two processes, the first time: seconds", f"{found['first_time_seconds']:,}")]
-    for name in ("one process", "two processes"):
-        case = found[name]
+    for name, _ in _CASES:
+        case = found.get(name)
+        if case is None:
+            continue
         if "failed" in case:
             lines.append((name, f"failed: {case['failed']}"))
             continue
@@ -109,4 +114,5 @@ def table(found: dict[str, Any]) -> list[tuple[str, str]]:
             (f"{name}: seconds until the rates are there too", f"{case['rates_at_the_ends_seconds']:,}"),
             (f"{name}: processor seconds", ", ".join(f"{who} {s:.1f}" for who, s in case["cpu_seconds"].items())),
         ]
+    lines.append((f"bytes a cell-day, of {found['cell_days']:,}", f"{found['bytes_per_cell_day']}"))
     return lines
