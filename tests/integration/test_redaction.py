@@ -42,7 +42,7 @@ def texts(value: bytes) -> Iterator[bytes]:
 
 
 def in_redis(system: System, name: str) -> set[str]:
-    """The kinds of keys that have the name somewhere: `sampling:lives`, say."""
+    """The kinds of keys that have the name somewhere: `sampling:life_blocks`, say."""
     found = set()
     with Redis.from_url(system.redis) as redis:
         for key in redis.scan_iter(count=1000):
@@ -131,7 +131,7 @@ def test_a_name_is_gone_from_redis_and_from_compacted_topics_and_nothing_else_is
     system.eventually(lambda: not system.alerts(state="raised"), "the desk is told of all")
     system.wait_idle()
     kinds = {key.split("}")[0].split("{")[1].split(":")[0] + key.split("}")[1] for key in in_redis(system, PERSON)}
-    assert {"sampling:lives", "alerts:alerts", "alerts:histories"} <= kinds
+    assert {"sampling:life_blocks", "alerts:alerts", "alerts:histories"} <= kinds
     assert in_kafka(system, SAMPLES.name, PERSON)
     counted, stood = counts(system), standing(system, [*mine, *others])
     assert counted and len(stood) == 5
