@@ -18,16 +18,17 @@ COSTS = load_costs()
 
 def test_a_countrys_load_by_hand() -> None:
     needs = plan(19_178, COSTS)
-    assert needs.redis_gb == pytest.approx(19_178 * 800 * (219 + 193 + 64 + 237) * 1.25 / 1e9)
+    assert needs.redis_gb == pytest.approx(19_178 * 800 * (89 + 89 + 30 + 68) * 1.13 / 1e9)
     per_day = 19_178 / 1e9 * ((432 + 188) * 800 + 12 * 400 + 92 * 30 + 144 * 7)
     assert needs.kafka_gb == pytest.approx(per_day)
     assert needs.workers == dict.fromkeys(needs.workers, FEWEST) and needs.partitions == PARTITIONS
     assert not needs.broken
 
 
-def test_memory_breaks_first_at_ten_and_more_countries() -> None:
-    assert [plan(191_780 * times, COSTS).limits[0].name for times in (1, 10, 100)] == ["redis memory"] * 3
-    assert plan(191_780, COSTS).redis_servers == 3
+def test_memory_breaks_first_at_fourteen_and_more_countries() -> None:
+    broken = [[limit.name for limit in plan(19_178 * times, COSTS).broken][:1] for times in (13, 14, 1000)]
+    assert broken == [[], ["redis memory"], ["redis memory"]]
+    assert plan(1_917_800, COSTS).redis_servers == 8
 
 
 @given(st.floats(1, 1e10), st.floats(1, 100))
@@ -58,8 +59,8 @@ def test_every_number_says_whether_and_where_it_was_measured() -> None:
 
 
 def test_the_command_prints_needs_sources_and_what_breaks() -> None:
-    shown = CliRunner().invoke(capacity, ["--samples-per-day", "191780"])
+    shown = CliRunner().invoke(capacity, ["--samples-per-day", "1917800"])
     assert shown.exit_code == 0 and "redis memory" in shown.output and "assumed: not measured" in shown.output
-    found = json.loads(CliRunner().invoke(capacity, ["--samples-per-day", "191780", "--json"]).output)
-    assert found["plan"]["breaks_first"] == found["times_a_country"]["10"]["breaks_first"] == "redis memory"
+    found = json.loads(CliRunner().invoke(capacity, ["--samples-per-day", "1917800", "--json"]).output)
+    assert found["plan"]["breaks_first"] == found["times_a_country"]["100"]["breaks_first"] == "redis memory"
     assert found["times_a_country"]["1"]["breaks_first"] is None
