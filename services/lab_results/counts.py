@@ -47,13 +47,13 @@ Daily = Mapping[int, Counts]
 
 
 class Tally:
-    """What a batch of verdicts adds to the counts: gathered by place first, since many verdicts share one."""
+    """What verdicts add to the counts: gathered by place first, since many verdicts share one. It holds no verdict, so
+    those of a whole partition may go through it."""
 
     def __init__(self, cells: Cells = CELLS) -> None:
         self._cells = cells
         self._by_place: dict[Place, dict[int, int]] = {}
-        #: The cells of a verdict's laboratory and enterprises, and what it adds there.
-        self._by_who: list[tuple[list[tuple[str, str]], tuple[int, ...], int]] = []
+        self._by_who: dict[tuple[str, str], dict[int, int]] = {}
         #: How late results came: domain|plan -> delay in days -> count's code -> increment.
         self.delays: Increments = {}
 
@@ -81,7 +81,8 @@ class Tally:
         codes = _codes(verdict)
         place = place_of(verdict)
         _add(self._by_place.setdefault(place, {}), codes, sign)
-        self._by_who.append((self._cells.of_who(verdict, place), codes, sign))
+        for cell in self._cells.of_who(verdict, place):
+            _add(self._by_who.setdefault(cell, {}), codes, sign)
 
     def packed(self) -> PackedIncrements:
         """As `increments`, packed, which is faster for many verdicts; those that come to nothing are left out."""
@@ -117,8 +118,8 @@ class Tally:
         """Cells with what all of them are moved by, each cell any number of times."""
         for place, counter in self._by_place.items():
             yield self._cells.of_place(place), counter
-        for cells, codes, sign in self._by_who:
-            yield cells, dict.fromkeys(codes, sign)
+        for cell, counter in self._by_who.items():
+            yield (cell,), counter
 
 
 def _codes(verdict: Verdict) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ def pack_increments(increments: Mapping[int, int]) -> bytes:
     if len(increments) == 1:
         ((code, n),) = increments.items()
         return _packed(code, n)
-    records = [_packed(code, n) for code, n in increments.items()]
+    records = [_packed(code, n) for code, n in increments.items() if n]
     if set(map(len, records)) <= {_NARROW_RECORD.size}:
         return b"".join(records)
     wide = b"".join([_WIDE_RECORD.pack(code >> 3, code & 7, n) for code, n in increments.items() if n])
@@ -45,7 +45,7 @@ def pack_increments(increments: Mapping[int, int]) -> bytes:
 def pack_sums(groups: Sequence[tuple[Sequence[int], Mapping[int, int]]]) -> Iterator[tuple[int, bytes]]:
     """Sums many increments at once, and packs them as `pack_increments` would: of each group, every name, told by a
     number, gets all the increments by code. Yields each name whose sums are not all zero, with them."""
-    rows = [(len(names), code, n) for names, increments in groups for code, n in increments.items()]
+    rows = [(len(names), code, n) for names, increments in groups for code, n in increments.items() if names]
     if not rows:
         return
     spread, codes, increments = np.array(rows, np.int64).T
@@ -62,8 +62,8 @@ def pack_sums(groups: Sequence[tuple[Sequence[int], Mapping[int, int]]]) -> Iter
     packed, size = narrow.tobytes(), _NARROW.itemsize
     too_wide = set(owners[(sums < 0) | (sums > 31)].tolist())
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    names = owners[starts].tolist()
-    for name, start, end in zip(names, starts.tolist(), [*starts[1:].tolist(), len(keys)], strict=True):
+    names, ends = owners[starts].tolist(), np.append(starts[1:], len(keys))[: len(starts)]
+    for name, start, end in zip(names, starts.tolist(), ends.tolist(), strict=True):
         if name in too_wide:
             of_name = zip(codes[start:end].tolist(), sums[start:end].tolist(), strict=True)
             yield name, pack_increments(dict(of_name))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import example as tried
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +28,7 @@ from services.lab_results.rates import (
 )
 from services.lab_results.running_sums import running_sums
 from services.runtime.calendar import day_from_number, day_number
-from services.runtime.packed_counts import LAST_DAY, add_packed, arrays_of, pack_increments
+from services.runtime.packed_counts import LAST_DAY, add_packed, arrays_of, pack_increments, pack_sums
 from tests.memory import added
 from tests.strategies_inside import concluded
 
@@ -148,8 +150,29 @@ def test_a_verdict_counts_once_in_a_cell_and_cells_have_their_keys_back(verdict)
     assert not any(n for cells in tally.increments().values() for counts in cells.values() for n in counts.values())
 
 
-@given(st.lists(st.tuples(concluded, concluded | st.none()), max_size=12), st.integers(1, 40))
-@settings(max_examples=200, deadline=None)
+_codes = st.sampled_from([0, 1, 8, MARCH << 3, (MARCH << 3) + 1, LAST_DAY << 3 | 7])
+_added = st.integers(-3, 3) | st.sampled_from([31, 32, -31, 10_000])
+
+
+@given(st.lists(st.tuples(st.lists(st.integers(0, 4), max_size=5), st.dictionaries(_codes, _added, max_size=3))))
+@tried([([], {8: 1})])
+@tried([([0], {8: 1}), ([0], {8: -1})])
+@settings(max_examples=500)
+def test_sums_packed_at_once_are_those_packed_one_by_one(groups: list[tuple[list[int], dict[int, int]]]) -> None:
+    wanted: dict[int, Counter[int]] = defaultdict(Counter)
+    for names, increments in groups:
+        for name in names:
+            for code, n in increments.items():
+                wanted[name][code] += n
+    found = list(pack_sums(groups))
+    assert len(found) == len(dict(found))
+    packed = {name: pack_increments(counter) for name, counter in wanted.items()}
+    assert {name: len(sums) for name, sums in found} == {name: len(sums) for name, sums in packed.items() if sums}
+    assert all(unpacked(sums) == unpacked(packed[name]) for name, sums in found)
+
+
+@given(st.lists(st.tuples(concluded, concluded | st.none()), max_size=4), st.integers(1, 40))
+@settings(max_examples=50, deadline=None)
 def test_increments_packed_at_once_are_those_packed_one_by_one(moves: list[tuple[Any, Any]], times: int) -> None:
     tallies = Tally(), Tally()
     for tally in tallies:
