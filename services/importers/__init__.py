@@ -25,6 +25,9 @@ from schemas.sampling import SampleTaken
 EventT = TypeVar("EventT", SampleTaken, ResultReported)
 RowT = TypeVar("RowT")
 
+_Errors = tuple[type[Exception], ...]
+#: What reading a file of CSV raises where it is damaged.
+_DAMAGE: _Errors = (csv.Error, EOFError, zlib.error)
 #: The lab_id of records that name no laboratory.
 UNNAMED_LAB = "unnamed"
 #: Days are days of Asia/Shanghai, which has no summer time.
@@ -94,17 +97,17 @@ def _header(reader: csv.DictReader[str], name: str) -> Sequence[str] | None:
         return reader.fieldnames
 
 
-def to_the_end(rows: Iterator[RowT], name: str) -> Iterator[RowT]:
-    """The rows that a file of that name holds. Raises NotThisFormat where one can't be read."""
-    with _readable(name):
+def to_the_end(rows: Iterator[RowT], name: str, damage: _Errors = _DAMAGE) -> Iterator[RowT]:
+    """The rows that a file of that name holds. Raises NotThisFormat where one can't be read, which `damage` says."""
+    with _readable(name, damage):
         yield from rows
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
+def _readable(name: str, damage: _Errors = _DAMAGE) -> Iterator[None]:
     try:
         yield
-    except (csv.Error, EOFError, zlib.error) as error:
+    except damage as error:
         raise NotThisFormat(f"{name} can't be read to its end: {error}") from error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from services.importers import NotThisFormat
+from services.importers import NotThisFormat, to_the_end
 
 
 def open_workbook(path: Path) -> Any:
@@ -23,7 +23,4 @@ def rows_of(sheet: Any, path: Path) -> Iterator[tuple[Any, ...]]:
     """The values of the sheet's rows. Raises NotThisFormat where one can't be read."""
     # exporters write wrong dimensions, by which whole columns would be missed
     sheet.reset_dimensions()
-    try:
-        yield from sheet.iter_rows(values_only=True)
-    except Exception as error:
-        raise NotThisFormat(f"{path.name} can't be read to its end: {error}") from error
+    return to_the_end(sheet.iter_rows(values_only=True), path.name, damage=(Exception,))  # as above
