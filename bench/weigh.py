@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.observe import Observer
 from services.runtime.packed_counts import KINDS, arrays_of
+from services.runtime.stage import STATE_KEYS
 
 _SCAN = 2000
 #: What does not belong to samples: counts of cells, and what their rates rest on.
@@ -19,7 +20,7 @@ _OF_CELLS = ("lab:counts", "rates:")
 async def weigh_samples(observer: Observer, samples: int) -> dict[str, Any]:
     """Bytes a sample, by kind of key: keys are ``sw:{stage:partition}:kind…``."""
     sizes: dict[str, int] = defaultdict(int)
-    async for name, size in _keys(observer):
+    async for name, size in _keys(observer, STATE_KEYS):
         sizes[_kind(name)] += size
     by_sample = sum(size for kind, size in sizes.items() if not kind.startswith(_OF_CELLS))
     return {
@@ -33,10 +34,9 @@ async def weigh_cells(observer: Observer) -> dict[str, Any]:
     those of a group of cells are one hash."""
     groups: dict[str, list[str]] = defaultdict(list)
     size, days, part_days, parts = 0, 0, 0, 0
-    async for name, weight in _keys(observer):
-        if _kind(name) == "lab:counts":
-            groups[name.partition("}")[2]].append(name)
-            size += weight
+    async for name, weight in _keys(observer, "sw:{lab:*}:counts:*"):
+        groups[name.partition("}")[2]].append(name)
+        size += weight
     for names in groups.values():
         cells: dict[bytes, list[Any]] = defaultdict(list)
         for name in names:
@@ -60,9 +60,9 @@ def _kind(name: str) -> str:
     return f"{stage}:{kind}"
 
 
-async def _keys(observer: Observer) -> AsyncIterator[tuple[str, int]]:
-    """Every key with its weight."""
-    names = [key.decode() async for key in observer.redis.scan_iter("sw:*", count=_SCAN)]
+async def _keys(observer: Observer, pattern: str) -> AsyncIterator[tuple[str, int]]:
+    """Every key of the pattern with its weight."""
+    names = [key.decode() async for key in observer.redis.scan_iter(pattern, count=_SCAN)]
     for start in range(0, len(names), _SCAN):
         page = names[start : start + _SCAN]
         pipeline = observer.redis.pipeline(transaction=False)
