@@ -114,9 +114,7 @@ class AlertsFold:
 
     def finish(self) -> Changes:
         """The changes, once every input has been taken."""
-        before = self._seen_before
-        seen = {name: seen for name, seen in self._seen.items() if seen is not before.get(name)}
-        store.SEEN.put(self.changes, store.seen_key(self._partition), before, seen)
+        store.SEEN.put(self.changes, store.seen_key(self._partition), self._seen_before, self._seen)
         if self._messages:
             kept = {identity: store.pack_alert(message) for identity, message in self._messages.items()}
             self.changes.put[store.alerts_key(self._partition)].update(kept)

@@ -89,13 +89,10 @@ class Tally:
         numbers: dict[tuple[str, str], int] = defaultdict(count().__next__)
         rows = [([numbers[cell] for cell in cells], counter) for cells, counter in self._moved()]
         names = list(numbers)
-        packed: PackedIncrements = {}
+        packed: PackedIncrements = defaultdict(dict)
         for number, sums in pack_sums(rows):
             group, value = names[number]
-            of_group = packed.get(group)
-            if of_group is None:
-                of_group = packed[group] = {}
-            of_group[value] = sums
+            packed[group][value] = sums
         return packed
 
     def increments(self) -> Increments:

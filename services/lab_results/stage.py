@@ -126,8 +126,7 @@ class LabStage:
             fold_intake(self._intake, changes, inputs, take)
         else:
             self._samples.fold(changes, inputs, register)
-        changed = {name: dossier for name, dossier in dossiers.items() if dossier is not state.get(name)}
-        store.DOSSIERS.put(changes, store.dossiers_key(partition), state, changed)
+        store.DOSSIERS.put(changes, store.dossiers_key(partition), state, dossiers)
         if changes.quiet:
             packed = tally.packed()
             counts_store.add_counts(changes, partition, packed)

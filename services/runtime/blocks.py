@@ -88,10 +88,12 @@ class Blocks(Generic[V]):
         )
         return {sample_id: self._unpack(packed, sample_id) for sample_id, packed in samples}
 
-    def put(self, changes: Changes, key: str, held: Held[V], changed: Mapping[str, V]) -> None:
-        """Writes the samples that changed, all of which were asked for when `held` was loaded."""
+    def put(self, changes: Changes, key: str, held: Held[V], values: Mapping[str, V]) -> None:
+        """Writes the values that are not those which `held` has, of samples that were asked for when it was loaded."""
         grown: dict[str, dict[str, bytes]] = {}
-        for sample_id, value in changed.items():
+        for sample_id, value in values.items():
+            if value is held.get(sample_id):
+                continue
             block, ending = place_of(sample_id)
             members = grown.get(block)
             if members is None:

@@ -48,13 +48,12 @@ end
 
 -- The counts with the increments added; both are narrow or wide strings.
 local function added(held, increments)
-  if #increments == 3 then  -- most are one narrow record, of a day that is new to the cell's part
-    if held == '' then return increments end
-    if sub(held, 1, 2) ~= WIDE and not find(held, sub(increments, 1, 2), 1, true) then return held .. increments end
-  end
-  local narrow_increments = sub(increments, 1, 2) ~= WIDE
+  local first_day = sub(increments, 1, 2)
+  local narrow_increments = first_day ~= WIDE
   if held == '' and narrow_increments then return increments end
   local narrow = sub(held, 1, 2) ~= WIDE
+  -- most are one narrow record, of a day that is new to the cell's part
+  if narrow and #increments == 3 and not find(held, first_day, 1, true) then return held .. increments end
   for start = narrow_increments and 1 or 3, #increments, narrow_increments and 3 or 7 do
     local day, kind, n = sub(increments, start, start + 1), byte(increments, start + 2)
     if narrow_increments then

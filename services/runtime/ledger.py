@@ -160,11 +160,9 @@ def _pack_changes(changes: Changes) -> bytes:
 
 
 def _pack_additions(fields: Mapping[str | bytes, Mapping[int, int] | bytes]) -> tuple[list[str | bytes], list[bytes]]:
-    packed = [added if isinstance(added, bytes) else pack_increments(added) for added in fields.values()]
-    if not all(packed):
-        by_name = {name: increments for name, increments in zip(fields, packed, strict=True) if increments}
-        return list(by_name), list(by_name.values())
-    return list(fields), packed
+    packed = ((name, n if isinstance(n, bytes) else pack_increments(n)) for name, n in fields.items())
+    by_name = {name: increments for name, increments in packed if increments}
+    return list(by_name), list(by_name.values())
 
 
 def _pack_messages(messages: Sequence[Message]) -> bytes:
